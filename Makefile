@@ -1,0 +1,67 @@
+# vegad's one door: `make` alone lists what there is. What a target needs is installed by the target itself.
+
+TAGS    := gocv_specific_modules gocv_videoio
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+RUN     := .make/env
+
+# make demo
+export SEED   ?=
+export CAMERA ?=
+
+# make fuzz: how long each fuzz target runs
+FUZZTIME ?= 60s
+
+# Debian packages that only the tests need: a foreign MQTT broker and client, films of real cameras, an RTSP server.
+export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2-gst-rtsp-server-1.0 \
+	gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$", $$2); printf "  make %-12s %s\n", $$1, $$2}' Makefile
+
+demo: build ## render a room, watch it as a camera, ask six questions over MQTT (SEED=7, CAMERA=/dev/video0)
+	@$(RUN) bin/vegad demo $(if $(SEED),--seed "$$SEED") $(if $(CAMERA),--camera "$$CAMERA")
+
+# What setup-test installed must be there: a test that would skip for want of it fails instead.
+test: export VEGAD_REQUIRE_RTSP := 1
+test: setup-test ## run every test with the race detector
+	@$(RUN) go test -race -tags '$(TAGS) matprofile' ./camera/gocv/...
+	@$(RUN) go test -race -tags '$(TAGS)' ./...
+
+check: setup-test tidy vet lint test ## everything that must hold before a commit
+
+lint: setup ## run the linters and check the formatting
+	@.make/golangci run
+
+fmt: setup ## format the Go files
+	@.make/golangci fmt
+
+tidy: setup
+	@$(RUN) go mod tidy -diff
+
+vet: setup
+	@$(RUN) go vet -tags '$(TAGS)' ./...
+
+build: setup ## build bin/vegad and bin/roomgen
+	@$(RUN) go build -trimpath -tags '$(TAGS)' -ldflags '-X main.version=$(VERSION)' -o bin/vegad ./cmd/vegad
+	@CGO_ENABLED=0 $(RUN) go build -trimpath -o bin/roomgen ./cmd/roomgen
+
+setup: ## install what building needs: compiler, OpenCV, Go, ONNX Runtime
+	@.make/setup build
+
+setup-test:
+	@.make/setup test
+
+env: setup ## print the settings for go commands typed by hand: eval "$$(make env)"
+	@$(RUN)
+
+train-nano: build ## train the nano bundle on this machine's CPU (up to 90 minutes)
+	@.make/train nano
+
+fuzz: setup ## run every fuzz target for FUZZTIME each (60s)
+	@.make/fuzz '$(TAGS)' '$(FUZZTIME)'
+
+clean: ## remove the programs; what was fetched stays in build/
+	@rm -rf bin
