@@ -1,0 +1,199 @@
+package room
+
+import "math/rand/v2"
+
+// Labels are the kinds of things, in the order of their indices.
+var Labels = [...]string{
+	"ball", "bed", "bin", "box", "cabinet", "chair", "door", "fridge",
+	"lamp", "monitor", "plant", "shelf", "sofa", "stool", "table", "window",
+}
+
+// The index of each label.
+const (
+	ball = iota
+	bed
+	bin
+	box
+	cabinet
+	chair
+	door
+	fridge
+	lamp
+	monitor
+	plant
+	shelf
+	sofa
+	stool
+	table
+	window
+)
+
+// thing is one piece of furniture: parts in its own frame, and where that frame stands in the room.
+type thing struct {
+	label, color int
+	parts        []part
+	mats         []material
+	lo, hi       vec // tight bounds of the parts in the own frame
+	pos          vec // the own origin in the room: middle of the footprint, at the foot
+	yaw          float64
+	turn         turn
+	center       vec // of the bounding sphere, in the room
+	radius       float64
+	top          float64 // height of the surface that other things may stand on, 0 for none
+	wall         bool    // stands with its back to a wall
+}
+
+// maker collects the parts of one thing. Material 0 carries the colour word; 1 is the trim.
+type maker struct {
+	rng *rand.Rand
+	s   style
+	t   *thing
+}
+
+func (m *maker) size(lo, hi float64) float64 { return m.s.stretch(m.rng, lo, hi) }
+func (m *maker) chance(p float64) bool       { return m.rng.Float64() < p }
+
+// block adds a cuboid from its footprint's middle, foot and full extents.
+func (m *maker) block(mat uint8, x, y, z, dx, dy, dz float64) {
+	m.t.parts = append(m.t.parts, part{
+		shape: cuboid, mat: mat, center: vec{x, y, z + dz/2}, half: vec{dx / 2, dy / 2, dz / 2},
+	})
+}
+
+// post adds an upright round body with a foot radius r and a top radius taper*r.
+func (m *maker) post(mat uint8, x, y, z, r, dz, taper float64) {
+	m.t.parts = append(m.t.parts, part{
+		shape: frustum, mat: mat, center: vec{x, y, z + dz/2}, half: vec{r, r, dz / 2}, taper: taper,
+	})
+}
+
+func (m *maker) blob(mat uint8, c, radii vec) {
+	m.t.parts = append(m.t.parts, part{shape: ellipsoid, mat: mat, center: c, half: radii})
+}
+
+// legs stands four legs of the given height under a top of dx by dy.
+func (m *maker) legs(mat uint8, dx, dy, h float64) {
+	w, round := m.size(0.03, 0.07), m.chance(0.5)
+	inset := m.size(0, 0.06)
+	for _, sx := range [2]float64{-1, 1} {
+		for _, sy := range [2]float64{-1, 1} {
+			x, y := sx*(dx/2-w/2-inset*dx), sy*(dy/2-w/2-inset*dy)
+			if round {
+				m.post(mat, x, y, 0, w/2, h, 1)
+			} else {
+				m.block(mat, x, y, 0, w, w, h)
+			}
+		}
+	}
+}
+
+// build makes a thing of the label with the given colour word; its frame is not placed yet.
+func build(rng *rand.Rand, label, color int, s style) *thing {
+	t := &thing{label: label, color: color}
+	m := &maker{rng: rng, s: s, t: t}
+	trim := [...]int{brown, black, white, grey}[rng.IntN(4)]
+	t.mats = []material{dress(rng, color, s), dress(rng, trim, style{})}
+	t.mats[1].pattern = plain
+	makers[label](m)
+	t.measure()
+	return t
+}
+
+var makers = [len(Labels)]func(*maker){
+	ball: makeBall, bed: makeBed, bin: makeBin, box: makeBox, cabinet: makeCabinet, chair: makeChair,
+	door: makeDoor, fridge: makeFridge, lamp: makeLamp, monitor: makeMonitor, plant: makePlant,
+	shelf: makeShelf, sofa: makeSofa, stool: makeStool, table: makeTable, window: makeWindow,
+}
+
+// measure finds the tight bounds and moves the own origin under their middle, so that a yaw turns about it.
+func (t *thing) measure() {
+	t.lo, t.hi = vec{1e9, 1e9, 1e9}, vec{-1e9, -1e9, -1e9}
+	for _, p := range t.parts {
+		h := p.half
+		if p.shape == frustum && p.taper > 1 {
+			h.x, h.y = h.x*p.taper, h.y*p.taper
+		}
+		a, b := p.center.sub(h), p.center.add(h)
+		t.lo = vec{min(t.lo.x, a.x), min(t.lo.y, a.y), min(t.lo.z, a.z)}
+		t.hi = vec{max(t.hi.x, b.x), max(t.hi.y, b.y), max(t.hi.z, b.z)}
+	}
+	shift := vec{(t.lo.x + t.hi.x) / 2, (t.lo.y + t.hi.y) / 2, t.lo.z}
+	for i := range t.parts {
+		t.parts[i].center = t.parts[i].center.sub(shift)
+	}
+	t.lo, t.hi = t.lo.sub(shift), t.hi.sub(shift)
+	t.place(vec{}, 0)
+}
+
+// place stands the thing in the room.
+func (t *thing) place(pos vec, yaw float64) {
+	t.pos, t.yaw, t.turn = pos, wrap(yaw), turnOf(yaw)
+	half := t.hi.sub(t.lo).scale(0.5)
+	t.center = pos.add(vec{0, 0, (t.lo.z + t.hi.z) / 2})
+	t.radius = half.length() + 1e-6
+}
+
+// misses reports that a ray passes the bounding sphere or ends before it: the cheapest test comes first.
+func (t *thing) misses(r *ray, far float64) bool {
+	to := t.center.sub(r.o)
+	along := to.dot(r.d)
+	if along < -t.radius || along > far+t.radius {
+		return true
+	}
+	return to.dot(to)-float64(along*along) > t.radius*t.radius
+}
+
+// local takes a ray of the room into the thing's own frame, where o is its origin; distances along it stay the same.
+func (t *thing) local(r *ray, o vec) ray {
+	d := t.turn.inverse(r.d)
+	return ray{o: o, d: d, inv: vec{1 / d.x, 1 / d.y, r.inv.z}}
+}
+
+// origin is the place p in the thing's own frame.
+func (t *thing) origin(p vec) vec { return t.turn.inverse(p.sub(t.pos)) }
+
+// bounded reports whether the ray in the own frame meets the thing's box before far.
+func (t *thing) bounded(l *ray, far float64) bool {
+	in, out := slab(l, vec{0, 0, t.hi.z / 2}, vec{t.hi.x, t.hi.y, t.hi.z / 2})
+	return in <= out && out >= nearest && in < far
+}
+
+// meet finds the nearest hit of the thing closer than h.t, for a ray whose origin is o in the own frame. The normal is
+// turned into the room's frame.
+func (t *thing) meet(r *ray, o vec, h *hit) bool {
+	if t.misses(r, h.t) {
+		return false
+	}
+	l := t.local(r, o)
+	if !t.bounded(&l, h.t) {
+		return false
+	}
+	found := false
+	for i := range t.parts {
+		if t.parts[i].meet(&l, h) {
+			found = true
+		}
+	}
+	if found {
+		h.normal = t.turn.apply(h.normal)
+	}
+	return found
+}
+
+// blocks reports whether any part stops the ray before distance far.
+func (t *thing) blocks(r *ray, far float64) bool {
+	if t.misses(r, far) {
+		return false
+	}
+	l := t.local(r, t.origin(r.o))
+	if !t.bounded(&l, far) {
+		return false
+	}
+	h := hit{t: far}
+	for i := range t.parts {
+		if t.parts[i].meet(&l, &h) {
+			return true
+		}
+	}
+	return false
+}
