@@ -1,0 +1,349 @@
+package link
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	paho "github.com/eclipse/paho.mqtt.golang"
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.uber.org/goleak"
+
+	"github.com/vega-edge/vegad/runtime/link/broker"
+	"github.com/vega-edge/vegad/runtime/link/payload"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+const patience = 10 * time.Second
+
+func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
+
+func startBroker(t *testing.T, addr string) *broker.Broker {
+	t.Helper()
+	b, err := broker.Start(t.Context(), broker.Config{Addr: addr, Logger: discard()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = b.Close() })
+	return b
+}
+
+// echo is a Handler that answers every question with its own text, and remembers the rest.
+type echo struct {
+	client *Client
+	block  chan struct{} // when not nil, HandleAsk waits for it
+	began  chan string   // when not nil, gets the requestId of every question that is taken up
+	poses  chan payload.Pose
+	bad    chan error
+	refuse error // of commands
+
+	mu    sync.Mutex
+	asked map[string]int
+}
+
+func newEcho() *echo {
+	return &echo{poses: make(chan payload.Pose, 100), bad: make(chan error, 100), asked: make(map[string]int)}
+}
+
+func (e *echo) HandleAsk(_ context.Context, ask payload.Ask, received time.Time) {
+	if e.began != nil {
+		e.began <- ask.RequestID
+	}
+	if e.block != nil {
+		<-e.block
+	}
+	e.mu.Lock()
+	e.asked[ask.RequestID]++
+	e.mu.Unlock()
+	one := 1.0
+	_ = e.client.PublishAnswer(ask.RequestID, payload.Answer{
+		Question: ask.Question, Query: ask.Query, Status: payload.Answered,
+		Answer:      &payload.Value{Value: &one, Unit: "m", Interval95: &[2]float64{0.5, 1.5}, Text: "1 m"},
+		CaptureTime: payload.Time{Time: received},
+		LatencyMs:   payload.Latency{Total: time.Since(received).Seconds() * 1e3},
+		Model:       &payload.Model{Bundle: "nano", Precision: "fp32", Provider: "cpu"},
+		Gate:        &payload.Gate{Mean: 0.5},
+	}, ask.ReplyTo)
+}
+
+func (e *echo) HandleBadAsk(_ string, reason error) { e.bad <- reason }
+
+func (e *echo) HandlePose(pose payload.Pose) { e.poses <- pose }
+
+func (e *echo) HandleCommand(context.Context, payload.Command) error { return e.refuse }
+
+// newClient makes a Client with waits that suit a test.
+func newClient(t *testing.T, url string, e *echo) *Client {
+	t.Helper()
+	c, err := New(Config{Broker: url, Manufacturer: "acme", Serial: "0001", Logger: discard(), Handler: e})
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.client = c
+	c.timing.backoffBase, c.timing.backoffMax = 10*time.Millisecond, 50*time.Millisecond
+	return c
+}
+
+// run starts the Client and returns what stops it and waits for its end.
+func run(t *testing.T, c *Client) (stop func()) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	done := make(chan error, 1)
+	go func() { done <- c.Run(ctx) }()
+	stop = sync.OnceFunc(func() {
+		cancel()
+		select {
+		case err := <-done:
+			if err != nil {
+				t.Error(err)
+			}
+		case <-time.After(patience):
+			t.Error("Run does not end")
+		}
+	})
+	t.Cleanup(stop)
+	return stop
+}
+
+func runConnected(t *testing.T, c *Client) (stop func()) {
+	t.Helper()
+	stop = run(t, c)
+	eventually(t, "connection", func() bool { return c.Stats().Connected })
+	return stop
+}
+
+// eventually polls, because a real network has no other clock than its own.
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	limit := time.After(patience)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-limit:
+			t.Fatalf("waited in vain for: %s", what)
+		}
+	}
+}
+
+// received is one message that a foreign client saw.
+type received struct {
+	topic    string
+	payload  []byte
+	retained bool
+}
+
+// foreign is an ordinary MQTT client beside the package's own code.
+type foreign struct {
+	paho.Client
+	got chan received
+}
+
+func newForeign(t *testing.T, url string, filters ...string) *foreign {
+	t.Helper()
+	f := &foreign{got: make(chan received, 20_000)}
+	opts := paho.NewClientOptions().AddBroker(url).SetClientID("foreign-" + randomID(4)).SetAutoReconnect(false)
+	f.Client = paho.NewClient(opts)
+	finish(t, f.Connect())
+	t.Cleanup(func() { f.Disconnect(100) })
+	for _, filter := range filters {
+		finish(t, f.Subscribe(filter, 1, func(_ paho.Client, m paho.Message) {
+			f.got <- received{m.Topic(), m.Payload(), m.Retained()}
+		}))
+	}
+	return f
+}
+
+func finish(t *testing.T, token paho.Token) {
+	t.Helper()
+	if !token.WaitTimeout(patience) {
+		t.Fatal("the broker does not answer")
+	}
+	if err := token.Error(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (f *foreign) send(t *testing.T, topic, text string) {
+	t.Helper()
+	finish(t, f.Publish(robotTopic(topic), 1, false, text))
+}
+
+func robotTopic(name string) string { return "vegad/v1/acme/0001/" + name }
+
+// next returns the next message on a topic below the robot's, and checks it against its schema.
+func (f *foreign) next(t *testing.T, name string) received {
+	t.Helper()
+	limit := time.After(patience)
+	for {
+		select {
+		case m := <-f.got:
+			if m.topic != robotTopic(name) {
+				continue
+			}
+			checkSchema(t, name, m.payload)
+			return m
+		case <-limit:
+			t.Fatalf("no message on %s", name)
+		}
+	}
+}
+
+func (f *foreign) nextConnection(t *testing.T) payload.Connection {
+	t.Helper()
+	c, err := payload.DecodeConnection(f.next(t, "connection").payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func (f *foreign) awaitConnection(t *testing.T, state payload.ConnectionState) payload.Connection {
+	t.Helper()
+	for {
+		if c := f.nextConnection(t); c.ConnectionState == state {
+			return c
+		}
+	}
+}
+
+func (f *foreign) nextAnswer(t *testing.T, id string) payload.Answer {
+	t.Helper()
+	answer, err := payload.DecodeAnswer(f.next(t, "answer/"+id).payload)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if answer.RequestID != id {
+		t.Errorf("the answer on %s is to %s", id, answer.RequestID)
+	}
+	return answer
+}
+
+// checkSchema holds a message from the wire against the published schema.
+func checkSchema(t *testing.T, topic string, message []byte) {
+	t.Helper()
+	data, err := payload.Schema(topic)
+	if err != nil {
+		t.Fatal(err)
+	}
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiler := jsonschema.NewCompiler()
+	if err := compiler.AddResource("s.json", doc); err != nil {
+		t.Fatal(err)
+	}
+	instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(message))
+	if err != nil {
+		t.Fatalf("%s: %v in %s", topic, err, message)
+	}
+	if err := compiler.MustCompile("s.json").Validate(instance); err != nil {
+		t.Errorf("%s does not fit its schema: %v\n%s", topic, err, message)
+	}
+}
+
+func decodeInto[T any](t *testing.T, data []byte) T {
+	t.Helper()
+	var v T
+	if err := json.Unmarshal(data, &v); err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// relay passes bytes between the Client and a broker, so that a test can pull the cable.
+type relay struct {
+	inner net.Listener
+	to    string
+
+	mu    sync.Mutex
+	deaf  bool // keep connections open and swallow what comes
+	conns []net.Conn
+	tasks sync.WaitGroup
+}
+
+func newRelay(t *testing.T, to string) *relay {
+	t.Helper()
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return relayFrom(t, inner, to)
+}
+
+func relayFrom(t *testing.T, inner net.Listener, to string) *relay {
+	t.Helper()
+	r := &relay{inner: inner, to: to}
+	r.tasks.Go(r.accept)
+	t.Cleanup(func() {
+		_ = inner.Close()
+		r.cut()
+		r.tasks.Wait()
+	})
+	return r
+}
+
+func (r *relay) url() string { return "mqtt://" + r.inner.Addr().String() }
+
+func (r *relay) accept() {
+	for {
+		near, err := r.inner.Accept()
+		if err != nil {
+			return
+		}
+		far, err := net.Dial("tcp", r.to)
+		if err != nil {
+			_ = near.Close()
+			continue
+		}
+		r.mu.Lock()
+		r.conns = append(r.conns, near, far)
+		r.mu.Unlock()
+		r.tasks.Go(func() { r.pass(near, far) })
+		r.tasks.Go(func() { r.pass(far, near) })
+	}
+}
+
+func (r *relay) pass(from, to net.Conn) {
+	buf := make([]byte, 4096)
+	for {
+		n, err := from.Read(buf)
+		if err != nil {
+			_ = to.Close()
+			return
+		}
+		r.mu.Lock()
+		deaf := r.deaf
+		r.mu.Unlock()
+		if !deaf {
+			_, _ = to.Write(buf[:n])
+		}
+	}
+}
+
+// swallow makes the cable look alive while nothing passes.
+func (r *relay) swallow(on bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.deaf = on
+}
+
+func (r *relay) cut() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, conn := range r.conns {
+		_ = conn.Close()
+	}
+	r.conns = nil
+}
+
+func long(n int) string { return strings.Repeat("a", n) }

@@ -1,0 +1,91 @@
+package payload
+
+// Health is the robot's state in a word.
+type Health string
+
+// The values of Health.
+const (
+	HealthStarting Health = "starting" // no frame has gone through the networks yet
+	HealthOK       Health = "ok"
+	HealthDegraded Health = "degraded" // answers come, but slower, older or less sure than configured
+	HealthFailed   Health = "failed"   // no answers can be given
+)
+
+// State is the retained message on the topic state, sent on change and at most 30 s apart.
+type State struct {
+	Header
+	Health            Health        `json:"health"`
+	UptimeSeconds     float64       `json:"uptimeSeconds"`
+	ObservationRateHz float64       `json:"observationRateHz"`
+	Cameras           []CameraState `json:"cameras"`
+	Runtime           RuntimeState  `json:"runtime"`
+	PoseSource        string        `json:"poseSource"` // where the map frame comes from: odometry, visual or none
+	Link              LinkState     `json:"link"`       // filled by the link
+	Errors            []Error       `json:"errors"`     // empty when all is well
+}
+
+// Stamp fills the header and the empty arrays.
+func (s *State) Stamp(header Header) {
+	s.Header = header
+	s.Cameras, s.Runtime.Tried, s.Errors = list(s.Cameras), list(s.Runtime.Tried), list(s.Errors)
+}
+
+// CameraState is how one camera does.
+type CameraState struct {
+	Name       string  `json:"name"`
+	State      string  `json:"state"` // opening, running, stalled, lost or ended
+	FPS        float64 `json:"fps"`   // frames a second, captured
+	Skipped    uint64  `json:"skipped"`
+	Reconnects uint64  `json:"reconnects"`
+	LastError  string  `json:"lastError,omitempty"`
+}
+
+// RuntimeState says what really runs the networks.
+type RuntimeState struct {
+	Provider  string          `json:"provider"`
+	Precision string          `json:"precision"`
+	Degraded  bool            `json:"degraded"` // not what was configured or expected
+	Reason    string          `json:"reason,omitempty"`
+	Tried     []TriedProvider `json:"tried"` // in order, those that lost
+}
+
+// TriedProvider is a provider that was tried and why it was not taken.
+type TriedProvider struct {
+	Provider string `json:"provider"`
+	Reason   string `json:"reason"`
+}
+
+// LinkState counts what became of messages since vegad started.
+type LinkState struct {
+	Connections uint64 `json:"connections"` // to the broker, the first one included
+	Published   uint64 `json:"published"`   // acknowledged by the broker, or written where no one acknowledges
+	Dropped     uint64 `json:"dropped"`     // answers and replies never sent, for want of a connection or of room
+	Unconfirmed uint64 `json:"unconfirmed"` // sent, but the connection broke before the broker acknowledged
+	Refused     uint64 `json:"refused"`     // incoming messages that were malformed, too large or too many
+}
+
+// ErrorLevel grades an Error, after VDA 5050.
+type ErrorLevel string
+
+// The levels of an Error, from the mildest.
+const (
+	LevelWarning  ErrorLevel = "WARNING"
+	LevelUrgent   ErrorLevel = "URGENT"
+	LevelCritical ErrorLevel = "CRITICAL"
+	LevelFatal    ErrorLevel = "FATAL"
+)
+
+// Error is one thing that is wrong now, in VDA 5050's shape.
+type Error struct {
+	ErrorType        string           `json:"errorType"`
+	ErrorLevel       ErrorLevel       `json:"errorLevel"`
+	ErrorDescription string           `json:"errorDescription,omitempty"`
+	ErrorHint        string           `json:"errorHint,omitempty"` // what a person can do
+	ErrorReferences  []ErrorReference `json:"errorReferences,omitempty"`
+}
+
+// ErrorReference names what an Error is about.
+type ErrorReference struct {
+	ReferenceKey   string `json:"referenceKey"`
+	ReferenceValue string `json:"referenceValue"`
+}
