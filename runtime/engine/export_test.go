@@ -1,0 +1,4 @@
+package engine
+
+// Tune sets what the benchmarks compare.
+func (o *Options) Tune(spin, arena bool) { o.tuning = tuning{spin: spin, noArena: !arena} }
