@@ -1,0 +1,154 @@
+package scene
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+)
+
+// Object is one thing in a snapshot.
+type Object struct {
+	ID         string // "o1", "o2", …, never used again; empty when it is not in memory (yet)
+	Label      string // the most probable label
+	LabelIndex int
+	Color      string    // the most probable colour, empty when none was ever told
+	LabelProbs []float64 // probability of each label, in the bundle's order; shared, read only
+	ColorProbs []float64 // the same for colours, empty when none was ever told
+	Box        Box       // in map
+	CenterCov  Cov       // of the centre relative to the robot, over (x, y, z) of map, m²
+	SizeVar    Vec3      // of the extents, m²
+	YawVar     float64   // rad²
+	Existence  float64   // probability that it is there
+	Hits       int       // observations that showed it
+
+	FirstMono, LastMono time.Duration // when it was first and last seen
+	FirstWall, LastWall time.Time
+}
+
+// Snapshot is the memory at one instant. It shares nothing with the Memory and never changes, so that any number of
+// goroutines may read it.
+type Snapshot struct {
+	Seq    uint64        // of the newest observation; 0 before the first
+	Mono   time.Duration // its capture time
+	Wall   time.Time
+	Camera string
+
+	Robot      Pose // base_link in map at Mono
+	RobotCov   Cov  // over (x, y, yaw), against the origin of map
+	PoseSource PoseSource
+
+	Now  []Object // what the newest observation shows, in its order
+	Seen []Object // everything remembered, in the order of first appearance
+
+	Free        FreeSpace
+	Room        RoomEstimate
+	HFOV        float64 // of the newest observation's camera, rad
+	Looked      float64 // share of the directions around the robot that the camera has looked at, 0..1
+	Consistency float64 // of the newest observation
+	GateMean    float64
+	GateShift   float64
+
+	Labels []string // the vocabulary; shared, read only
+	Colors []string
+	Stats  Stats
+}
+
+// Empty says whether nothing was observed yet.
+func (s *Snapshot) Empty() bool { return s.Stats.Observations == 0 }
+
+// ToBase turns a point of map into base_link as it was at Mono.
+func (s *Snapshot) ToBase(p Vec3) Vec3 { return s.Robot.Inverse().Apply(p) }
+
+// BoxToBase turns a box of map into base_link as it was at Mono.
+func (s *Snapshot) BoxToBase(b Box) Box { return s.Robot.Inverse().ApplyBox(b) }
+
+// Snapshot returns a copy of what is known now.
+func (m *Memory) Snapshot() *Snapshot {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	s := &Snapshot{
+		Seq: m.last.seq, Mono: m.last.at.mono, Wall: m.last.at.wall, Camera: m.last.camera,
+		Robot: m.pose, RobotCov: m.poseCov, PoseSource: m.source,
+		Free: m.last.free, Room: m.room.estimate(), HFOV: m.last.hfov,
+		Looked: m.cover.share(m.pose, m.cfg.CoverageRadius), Consistency: m.last.consistency,
+		GateMean: m.last.gateMean, GateShift: m.last.gateShift,
+		Labels: m.cfg.Labels, Colors: m.cfg.Colors, Stats: m.stats,
+		Now:  make([]Object, 0, len(m.meas)),
+		Seen: make([]Object, 0, len(m.tracks)),
+	}
+	for i := range m.meas {
+		s.Now = append(s.Now, m.seenNow(&m.meas[i]))
+	}
+	for _, t := range m.tracks {
+		if t.confirmed {
+			s.Seen = append(s.Seen, m.remembered(t))
+		}
+	}
+	slices.SortFunc(s.Seen, func(a, b Object) int {
+		return cmp.Or(cmp.Compare(a.FirstMono, b.FirstMono), cmp.Compare(len(a.ID), len(b.ID)), cmp.Compare(a.ID, b.ID))
+	})
+	return s
+}
+
+// remembered copies a track.
+func (m *Memory) remembered(t *track) Object {
+	label, _ := best(t.post)
+	size := t.box.Size
+	o := Object{
+		ID: t.id(), Label: m.cfg.Labels[label], LabelIndex: label,
+		LabelProbs: slices.Clone(t.post), Box: t.box, CenterCov: t.cov,
+		SizeVar: Vec3{
+			t.logVar.X * size.X * size.X, t.logVar.Y * size.Y * size.Y, t.logVar.Z * size.Z * size.Z,
+		},
+		YawVar: t.yawVar, Existence: t.existence(), Hits: t.hits,
+		FirstMono: t.firstMono, LastMono: t.lastMono, FirstWall: t.first.wall, LastWall: t.last.wall,
+	}
+	o.ColorProbs = shares(t.colors)
+	if i, p := best(o.ColorProbs); p > 0 {
+		o.Color = m.cfg.Colors[i]
+	}
+	return o
+}
+
+// seenNow copies a detection of the newest observation.
+func (m *Memory) seenNow(z *measurement) Object {
+	d := z.det
+	size := z.box.Size
+	o := Object{
+		Label: m.cfg.Labels[d.Label], LabelIndex: d.Label, LabelProbs: make([]float64, len(m.cfg.Labels)),
+		Box: z.box, CenterCov: z.cov,
+		SizeVar: Vec3{z.logVar.X * size.X * size.X, z.logVar.Y * size.Y * size.Y, z.logVar.Z * size.Z * size.Z},
+		YawVar:  z.yawVar, Existence: d.Score, Hits: 1,
+		FirstMono: m.last.at.mono, LastMono: m.last.at.mono, FirstWall: m.last.at.wall, LastWall: m.last.at.wall,
+	}
+	o.LabelProbs[d.Label] = 1
+	o.ColorProbs = shares(d.Colors)
+	if i, p := best(o.ColorProbs); p > 0 {
+		o.Color = m.cfg.Colors[i]
+	}
+	if t := z.track; t != nil && t.confirmed {
+		o.ID, o.Hits = t.id(), t.hits
+		o.FirstMono, o.FirstWall = t.firstMono, t.first.wall
+	}
+	return o
+}
+
+func (t *track) id() string { return "o" + strconv.FormatUint(t.number, 10) }
+
+// shares scales values to a sum of 1; it returns nil when there is nothing to scale.
+func shares[T float32 | float64](values []T) []float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += float64(v)
+	}
+	if sum <= 0 || math.IsInf(sum, 1) {
+		return nil
+	}
+	out := make([]float64, len(values))
+	for i, v := range values {
+		out[i] = float64(v) / sum
+	}
+	return out
+}

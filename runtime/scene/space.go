@@ -1,0 +1,154 @@
+package scene
+
+import "math"
+
+// Sectors is the number of equal sectors that the floor around the robot is divided into.
+const Sectors = 36
+
+// FreeRange is the distance, in metres, up to which free space is told.
+const FreeRange = 5.0
+
+// Heights above the floor, in metres, between which a surface is in a robot's way.
+const (
+	obstacleLow  = 0.12
+	obstacleHigh = 1.5
+)
+
+// Sector is the free floor in one direction.
+type Sector struct {
+	Known bool    // false where the newest observation did not look
+	Free  float64 // m from base_link without an obstacle, at most FreeRange; 0 when not known
+}
+
+// FreeSpace is the floor around base_link as the newest observation saw it. Sector i begins at the bearing
+// i·2π/Sectors - π and is 2π/Sectors wide.
+type FreeSpace [Sectors]Sector
+
+// SectorOf returns the sector that holds a bearing in radians, left positive.
+func SectorOf(bearing float64) int {
+	i := int((WrapAngle(bearing) + math.Pi) / (2 * math.Pi) * Sectors)
+	return i % Sectors
+}
+
+// freeSpace marches over the predicted depth: points at an obstacle's height end the free floor of their sector,
+// points on the floor extend it.
+func freeSpace(v *View) FreeSpace {
+	var floor, obstacle [Sectors]float64
+	for i := range obstacle {
+		obstacle[i] = math.Inf(1)
+	}
+	e := newEye(v, Pose{})
+	for i, d := range v.Depth {
+		if d <= 0 || !e.usable {
+			continue
+		}
+		p := e.point(i%v.Cols, i/v.Cols, float64(d))
+		s, ground := SectorOf(math.Atan2(p.Y, p.X)), math.Hypot(p.X, p.Y)
+		switch {
+		case p.Z > obstacleHigh:
+		case p.Z > obstacleLow:
+			obstacle[s] = min(obstacle[s], ground)
+		default:
+			floor[s] = max(floor[s], ground)
+		}
+	}
+	var out FreeSpace
+	for i := range out {
+		if !math.IsInf(obstacle[i], 1) {
+			out[i] = Sector{Known: true, Free: min(obstacle[i], FreeRange)}
+		} else if floor[i] > 0 {
+			out[i] = Sector{Known: true, Free: min(floor[i], FreeRange)}
+		}
+	}
+	return out
+}
+
+// point returns the place of a depth cell's surface, in the frame of the eye's pose.
+func (e *eye) point(col, row int, depth float64) Vec3 {
+	u := (float64(col)+0.5)/float64(e.view.Cols)*2 - 1
+	v := (float64(row)+0.5)/float64(e.view.Rows)*2 - 1
+	right, down := u*e.tanH, v*e.tanV
+	ray := Vec3{e.cos - down*e.sin, -right, -e.sin - down*e.cos}
+	ray = ray.Scale(depth / ray.Norm())
+	return Box{Center: e.origin, Yaw: e.yaw}.fromLocal(ray)
+}
+
+// RoomEstimate is the enclosing room; zero extents are unknown.
+type RoomEstimate struct {
+	Length, Width, Height float64 // m
+	Area                  float64 // m²
+	AreaVar               float64 // variance of ln(Area)
+}
+
+// roomEstimate averages what observations say of the room, in logarithms, weighted by their certainty. Observations
+// of one place repeat each other's error, so the certainty is bounded.
+type roomEstimate struct {
+	sum   [4]float64 // weighted logarithms of length, width, height, area
+	known [4]float64 // weight behind each
+}
+
+// maxRoomWeight is the certainty at which older observations begin to fade: a standard deviation of 5 %.
+const maxRoomWeight = 400
+
+func (r *roomEstimate) add(room Room) {
+	if room.Area <= 0 {
+		return
+	}
+	w := 1 / (room.LogVar + 1e-2)
+	for i, x := range [4]float64{room.Length, room.Width, room.Height, room.Area} {
+		if x <= 0 {
+			continue
+		}
+		if over := r.known[i] + w - maxRoomWeight; over > 0 && r.known[i] > 0 {
+			fade := max(1-over/r.known[i], 0)
+			r.known[i] *= fade
+			r.sum[i] *= fade
+		}
+		r.known[i] += w
+		r.sum[i] += w * math.Log(x)
+	}
+}
+
+func (r *roomEstimate) estimate() RoomEstimate {
+	value := func(i int) float64 {
+		if r.known[i] == 0 {
+			return 0
+		}
+		return math.Exp(r.sum[i] / r.known[i])
+	}
+	out := RoomEstimate{Length: value(0), Width: value(1), Height: value(2), Area: value(3)}
+	if r.known[3] > 0 {
+		out.AreaVar = 1 / r.known[3]
+	}
+	return out
+}
+
+const headings = 72
+
+// coverage remembers in which directions of map the camera has looked, and from where.
+type coverage struct {
+	seen [headings]bool
+	from [headings]Vec3
+}
+
+// look marks the directions inside the field of view.
+func (c *coverage) look(robot Pose, v View) {
+	center := robot.Yaw + v.Yaw
+	for i := range headings {
+		heading := (float64(i) + 0.5) * 2 * math.Pi / headings
+		if math.Abs(WrapAngle(heading-center)) <= v.HFOV/2 {
+			c.seen[i], c.from[i] = true, Vec3{robot.X, robot.Y, 0}
+		}
+	}
+}
+
+// share returns how much of the full circle was looked at from within radius of where the robot is.
+func (c *coverage) share(robot Pose, radius float64) float64 {
+	n := 0
+	for i := range headings {
+		if c.seen[i] && math.Hypot(c.from[i].X-robot.X, c.from[i].Y-robot.Y) <= radius {
+			n++
+		}
+	}
+	return float64(n) / headings
+}
