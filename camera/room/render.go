@@ -66,6 +66,13 @@ func eyeOf(p Pose) eye {
 
 // Render draws the room from the pose into pic. Frames of one clip share the Sensor.
 func (r *Renderer) Render(m *Room, p Pose, s *Sensor, pic *Picture) {
+	r.Trace(m, p, pic)
+	r.Develop(s, pic)
+}
+
+// Trace is the first half of Render: the light that arrives, and everything in pic but its colours. It depends on no
+// other frame, so several renderers may trace frames of one clip at once.
+func (r *Renderer) Trace(m *Room, p Pose, pic *Picture) {
 	e := eyeOf(p)
 	r.cull(m, e)
 	clear(pic.Visible)
@@ -76,8 +83,11 @@ func (r *Renderer) Render(m *Room, p Pose, s *Sensor, pic *Picture) {
 		}
 	}
 	r.smooth(m, &e, pic)
-	r.develop(s, pic)
 }
+
+// Develop is the second half of Render: it turns what this renderer traced last into the colours of pic. The sensor's
+// exposure follows from frame to frame, so frames of one clip are developed in order, one at a time, each once.
+func (r *Renderer) Develop(s *Sensor, pic *Picture) { r.develop(s, pic) }
 
 // direction of the ray through a picture point, pixel centres at +0.5.
 func (r *Renderer) direction(e *eye, u, v float64) vec {

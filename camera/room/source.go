@@ -123,3 +123,10 @@ func (s *Source) Close() error {
 	s.closed.Store(true)
 	return nil
 }
+
+// Calibration is the simulated lens: ideal, and known exactly.
+func (s *Source) Calibration() camera.Calibration {
+	c := camera.AssumedCalibration(s.cfg.Width, s.cfg.Height, s.cfg.HFOV)
+	c.Assumed = false
+	return c
+}

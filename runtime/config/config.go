@@ -127,7 +127,7 @@ type Observe struct {
 // Broker is where messages go. Secrets never stand in the file: the password comes from passwordFile, the systemd
 // credential broker-password or VEGAD_BROKER_PASSWORD, the first of them that is there.
 type Broker struct {
-	// embedded (loopback only), mqtt://host:port or mqtts://host:port.
+	// embedded or embedded:port (loopback only, port 0 takes a free one), mqtt://host:port or mqtts://host:port.
 	URL string `yaml:"url" default:"embedded" required:"true"`
 	// First level of every topic.
 	Prefix string `yaml:"prefix" default:"vegad" required:"true" pattern:"[A-Za-z0-9_.:-]{1,64}"`

@@ -153,10 +153,16 @@ func (k *checker) broker(b Broker) {
 
 // brokerScheme returns "embedded", "mqtt" or "mqtts".
 func brokerScheme(text string) (string, error) {
+	const want = "write embedded, embedded:port, mqtt://host:port or mqtts://host:port"
 	if text == "embedded" {
 		return text, nil
 	}
-	const want = "write embedded, mqtt://host:port or mqtts://host:port"
+	if port, ok := strings.CutPrefix(text, "embedded:"); ok {
+		if n, err := strconv.Atoi(port); err != nil || n < 0 || n > 65535 {
+			return "", fmt.Errorf("%q names no port: %s", clip(text), want)
+		}
+		return "embedded", nil
+	}
 	u, err := url.Parse(text)
 	if err != nil || (u.Scheme != "mqtt" && u.Scheme != "mqtts") {
 		return "", fmt.Errorf("%q is no broker: %s", clip(withoutUser(text)), want)

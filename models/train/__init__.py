@@ -1,0 +1,1 @@
+"""Training of vegad's model bundles: data, networks, losses, export. Run as `python -m train.nano` from models/."""

@@ -1,0 +1,192 @@
+package daemon
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/vega-edge/vegad/camera"
+	"github.com/vega-edge/vegad/runtime/link"
+	"github.com/vega-edge/vegad/runtime/link/payload"
+	"github.com/vega-edge/vegad/runtime/perception"
+	"github.com/vega-edge/vegad/runtime/query"
+	"github.com/vega-edge/vegad/runtime/scene"
+)
+
+// answerer takes what comes in over the link.
+type answerer struct{ d *daemon }
+
+var _ link.Handler = (*answerer)(nil)
+
+// families says which context of the gate each kind of question takes.
+var families = map[query.Kind]perception.Family{
+	query.Count: perception.Count, query.Exists: perception.Count, query.Distance: perception.Measure,
+	query.Size: perception.Measure, query.RoomSize: perception.Measure, query.Clear: perception.Measure,
+	query.Nearest: perception.Relate, query.RelatedTo: perception.Relate, query.Order: perception.Relate,
+	query.Direction: perception.Locate, query.Locate: perception.Locate, query.Route: perception.Locate,
+	query.Describe: perception.Describe,
+}
+
+// HandleAsk answers one question.
+func (a *answerer) HandleAsk(ctx context.Context, ask payload.Ask, received time.Time) {
+	begin := time.Now()
+	out := a.d.answer(ctx, ask, received)
+	out.Question = ask.Question
+	out.LatencyMs.Queue = milliseconds(begin.Sub(received))
+	out.LatencyMs.Total = milliseconds(time.Since(received))
+	if err := a.d.link.PublishAnswer(ask.RequestID, out, ask.ReplyTo); err != nil {
+		a.d.log.Warn("answer not sent", "request", ask.RequestID, "err", err)
+	}
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+// answer understands, looks and answers. What goes wrong becomes the answer's status and reason.
+func (d *daemon) answer(ctx context.Context, ask payload.Ask, received time.Time) payload.Answer {
+	if !d.budget.take(received) {
+		reason := fmt.Sprintf("more than %g questions a second", d.cfg.Limits.MaxAskPerSecond)
+		return payload.Answer{Status: payload.Refused, Reason: reason}
+	}
+	q, err := d.understand(ask)
+	if err != nil {
+		return payload.Answer{Status: payload.Refused, Reason: err.Error()}
+	}
+	out := payload.Answer{Query: encode(q)}
+	if late(ask, received) {
+		out.Status, out.Reason = payload.Expired, "the deadline passed before the question's turn"
+		return out
+	}
+	gate, head, err := d.consider(ctx, q)
+	out.LatencyMs.Head = milliseconds(head)
+	if err != nil {
+		out.Status, out.Reason = payload.Abstained, err.Error()
+		return out
+	}
+	snap := d.memory.Snapshot()
+	opt := query.DefaultOptions()
+	opt.Now = camera.Now()
+	d.fill(&out, query.Execute(q, snap, opt), snap)
+	out.Gate = &gate
+	if late(ask, received) {
+		out.Status, out.Reason, out.Answer = payload.Expired, "the deadline passed while the question was answered", nil
+	}
+	return out
+}
+
+func late(ask payload.Ask, received time.Time) bool {
+	return ask.DeadlineMs > 0 && time.Since(received) > time.Duration(ask.DeadlineMs)*time.Millisecond
+}
+
+// understand turns text or JSON into a query. The scope of the message rules unless the words themselves say now.
+func (d *daemon) understand(ask payload.Ask) (query.Query, error) {
+	if len(ask.Query) > 0 {
+		q, err := query.Decode(ask.Query, d.lexicon)
+		if q.Scope == "" {
+			q.Scope = query.Scope(ask.Scope)
+		}
+		return q, err
+	}
+	q, err := query.Parse(ask.Question, d.lexicon)
+	if q.Scope != query.Now {
+		q.Scope = query.Scope(ask.Scope)
+	}
+	return q, err
+}
+
+func encode(q query.Query) json.RawMessage {
+	data, err := json.Marshal(q)
+	if err != nil {
+		return nil
+	}
+	return data
+}
+
+// consider runs the head once more, with the context of the question's family, on the newest features.
+func (d *daemon) consider(ctx context.Context, q query.Query) (gate payload.Gate, spent time.Duration, err error) {
+	begin := time.Now()
+	err = d.look(ctx, families[q.Kind], func(o *scene.Observation) {
+		gate = payload.Gate{Mean: o.GateMean, Shift: o.GateShift}
+	})
+	if errors.Is(err, perception.ErrNoFrame) {
+		err = errors.New(query.ReasonNothingYet)
+	}
+	return gate, time.Since(begin), err
+}
+
+// fill writes the answer of the memory into the message.
+func (d *daemon) fill(out *payload.Answer, a query.Answer, snap *scene.Snapshot) {
+	out.Status, out.Reason = payload.Status(a.Status), a.Reason
+	if a.Status != query.Answered && a.Text != "" {
+		out.Reason += ": " + a.Text
+	}
+	if a.Status == query.Answered {
+		out.Reason = ""
+		out.Answer = &payload.Value{
+			Value: a.Value, Unit: a.Unit, Interval95: a.Interval95, Choice: a.Choice, Text: a.Text,
+		}
+	}
+	if !a.CaptureTime.IsZero() {
+		out.CaptureTime = payload.Time{Time: a.CaptureTime}
+		out.AgeMs = max(0, milliseconds(camera.Now()-a.CaptureMono))
+	}
+	out.Model = &payload.Model{
+		Bundle: d.bundle.Manifest.Name + " " + d.bundle.Manifest.Version, Precision: string(d.report.Precision),
+		Provider: string(d.report.Provider), Degraded: d.report.Degraded,
+	}
+	out.Consistency = &a.Consistency
+	out.Objects = references(a.Objects, snap)
+}
+
+// references converts the objects that an answer rests on.
+func references(refs []query.ObjectRef, snap *scene.Snapshot) []payload.Object {
+	out := make([]payload.Object, 0, len(refs))
+	for _, r := range refs {
+		o := payload.Object{
+			ID: r.ID, Label: r.Label, Color: r.Color, Score: r.Existence, Existence: r.Existence,
+			Box: payload.Box{
+				Center: payload.Vec3{X: r.CenterM[0], Y: r.CenterM[1], Z: r.CenterM[2]},
+				Size:   payload.Vec3{X: r.SizeM[0], Y: r.SizeM[1], Z: r.SizeM[2]}, Yaw: r.YawRad,
+			},
+			Sigma:    payload.Vec3{X: r.CenterSigma[0], Y: r.CenterSigma[1], Z: r.CenterSigma[2]},
+			LastSeen: payload.Time{Time: r.LastSeen}, FirstSeen: payload.Time{Time: r.LastSeen},
+		}
+		if o.ID == "" {
+			o.ID = "new"
+		}
+		for i := range snap.Seen {
+			if snap.Seen[i].ID == r.ID {
+				o.FirstSeen = payload.Time{Time: snap.Seen[i].FirstWall}
+			}
+		}
+		out = append(out, o)
+	}
+	return out
+}
+
+// HandleBadAsk counts a question that the link has refused; it has logged and answered it.
+func (a *answerer) HandleBadAsk(requestID string, reason error) {
+	a.d.log.Debug("question refused", "request", requestID, "err", reason)
+}
+
+// HandlePose takes the robot's odometry.
+func (a *answerer) HandlePose(pose payload.Pose) {
+	p := pose.Planar()
+	odometry := scene.Odometry{Pose: scene.Pose{X: p.X, Y: p.Y, Yaw: p.Yaw}, Mono: camera.Now()}
+	if !pose.Timestamp.IsZero() {
+		odometry.Mono = monoOf(pose.Timestamp.Time)
+	}
+	odometry.Cov, _ = pose.PlanarCovariance()
+	if err := a.d.memory.SetOdometry(odometry); err != nil {
+		a.d.log.Debug("pose rejected", "err", err)
+	}
+}
+
+// HandleCommand obeys stateRequest, the one command of this version.
+func (a *answerer) HandleCommand(_ context.Context, cmd payload.Command) error {
+	if cmd.Command != "stateRequest" {
+		return fmt.Errorf("unknown command %q: this version knows stateRequest", cmd.Command)
+	}
+	return a.d.link.PublishState(a.d.state())
+}

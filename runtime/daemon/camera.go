@@ -1,0 +1,123 @@
+package daemon
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"strconv"
+
+	"github.com/vega-edge/vegad/camera"
+	"github.com/vega-edge/vegad/camera/gocv"
+	"github.com/vega-edge/vegad/camera/room"
+	"github.com/vega-edge/vegad/runtime/config"
+)
+
+// OpenCamera opens a camera of any kind.
+func OpenCamera(ctx context.Context, uri camera.URI) (camera.Source, error) {
+	switch uri.Kind {
+	case camera.KindRoom:
+		cfg, err := roomConfig(uri.Query)
+		if err != nil {
+			return nil, fmt.Errorf("opening %s: %w", uri, err)
+		}
+		return room.Open(cfg)
+	case camera.KindReplay:
+		return nil, fmt.Errorf("opening %s: this version has no recordings to replay", uri)
+	default:
+		return gocv.Open(ctx, uri, gocv.Options{})
+	}
+}
+
+// roomConfig reads the parameters of a simulated room: seed, clip, width, height, fps, hfov (degrees), frames.
+func roomConfig(q url.Values) (room.SourceConfig, error) {
+	cfg := room.SourceConfig{}
+	var hfov float64
+	for key, values := range q {
+		var err error
+		v := values[len(values)-1]
+		switch key {
+		case "seed":
+			cfg.Seed, err = strconv.ParseUint(v, 10, 64)
+		case "clip":
+			cfg.Clip, err = strconv.ParseUint(v, 10, 64)
+		case "width":
+			cfg.Width, err = strconv.Atoi(v)
+		case "height":
+			cfg.Height, err = strconv.Atoi(v)
+		case "frames":
+			cfg.Frames, err = strconv.Atoi(v)
+		case "fps":
+			cfg.FPS, err = strconv.ParseFloat(v, 64)
+		case "hfov":
+			hfov, err = strconv.ParseFloat(v, 64)
+			cfg.HFOV = config.Degrees(hfov).Radians()
+		case "pace":
+			cfg.Unpaced = v == "off"
+		default:
+			err = fmt.Errorf("unknown; a room takes seed, clip, width, height, frames, fps, hfov and pace")
+		}
+		if err != nil {
+			return cfg, fmt.Errorf("parameter %s=%q: %w", key, v, err)
+		}
+	}
+	return cfg, nil
+}
+
+// prepared is a camera before it is opened.
+type prepared struct {
+	name        string
+	uri         camera.URI
+	calibration camera.Calibration // zero when it is assumed
+	assumed     float64            // horizontal field of view, rad
+	mount       camera.Mount
+}
+
+// prepareCamera reads what the configuration knows about a camera. A simulated room is an ideal camera that knows its
+// lens and its mount by itself.
+func prepareCamera(c config.Camera) (prepared, error) {
+	uri, err := camera.ParseURI(c.URI)
+	if err != nil {
+		return prepared{}, fmt.Errorf("camera %s: %w", c.Name, err)
+	}
+	out := prepared{name: c.Name, uri: uri, assumed: c.AssumedHfovDeg.Radians(), mount: c.Mount.Camera()}
+	if uri.Kind == camera.KindRoom && c.Calibration == nil && c.Mount == (config.Mount{}) {
+		return out.simulated()
+	}
+	if c.Calibration != nil {
+		if out.calibration, err = c.Calibrate(0, 0); err != nil {
+			return prepared{}, fmt.Errorf("camera %s: %w", c.Name, err)
+		}
+	}
+	return out, nil
+}
+
+// simulated fills in what a simulated camera knows of itself.
+func (p prepared) simulated() (prepared, error) {
+	cfg, err := roomConfig(p.uri.Query)
+	if err != nil {
+		return p, fmt.Errorf("camera %s: %w", p.name, err)
+	}
+	s, err := room.Open(cfg)
+	if err != nil {
+		return p, fmt.Errorf("camera %s: %w", p.name, err)
+	}
+	p.mount, p.calibration = s.Mount(), s.Calibration()
+	return p, s.Close()
+}
+
+// capture is how the camera is kept running: a film that is read as fast as possible loses no picture, and one that
+// cannot be opened fails at once; anything live skips what nobody has time for and never gives up.
+func (p prepared) capture(log *slog.Logger) camera.CaptureConfig {
+	cfg := camera.CaptureConfig{
+		Open:   func(ctx context.Context) (camera.Source, error) { return OpenCamera(ctx, p.uri) },
+		Logger: log, Loop: p.uri.Loop,
+	}
+	if p.uri.Kind == camera.KindFile {
+		cfg.MaxFailures = 1
+		if !p.uri.Paced {
+			cfg.Policy = camera.Every
+		}
+	}
+	return cfg
+}

@@ -1,0 +1,247 @@
+// Package daemon puts the parts together: camera, networks, memory, questions and the link, from start to stop.
+//
+// Frames flow in one direction: camera.Capture -> perception.Pipeline -> scene.Memory. Questions come in through
+// link.Client, run the head once more with their own context, and are answered from a snapshot of the memory.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/vega-edge/vegad/camera"
+	"github.com/vega-edge/vegad/models"
+	"github.com/vega-edge/vegad/runtime/config"
+	"github.com/vega-edge/vegad/runtime/engine"
+	"github.com/vega-edge/vegad/runtime/link"
+	"github.com/vega-edge/vegad/runtime/link/broker"
+	"github.com/vega-edge/vegad/runtime/perception"
+	"github.com/vega-edge/vegad/runtime/query"
+	"github.com/vega-edge/vegad/runtime/scene"
+	"github.com/vega-edge/vegad/systemd"
+)
+
+// Options is what Run needs. Config and Logger are required.
+type Options struct {
+	Config  config.Config
+	Version string
+	Logger  *slog.Logger
+	// OnReady is called once, after the first frame of every camera has passed through the engine. May be nil.
+	OnReady func(Info)
+	// OnFrame is called after each encoded frame of a camera. May be nil. Must not block.
+	OnFrame func(camera string, seq uint64, wall time.Time)
+}
+
+// Info is how to reach a running daemon, and what it runs.
+type Info struct {
+	Broker               string // URL that clients on this machine may dial
+	Manufacturer, Serial string
+	Prefix               string
+	Bundle               string // name and version
+	Precision, Provider  string
+	Degraded             bool
+	Reason               string // why something else than the first choice runs
+}
+
+// daemon is the state that the tasks share.
+type daemon struct {
+	o        Options
+	cfg      config.Config
+	log      *slog.Logger
+	bundle   *models.Bundle
+	engine   *engine.Engine
+	report   engine.Report
+	memory   *scene.Memory
+	lexicon  *query.Lexicon
+	capture  *camera.Capture
+	pipeline *perception.Pipeline
+	link     *link.Client
+	notify   *systemd.Notifier
+	started  time.Time
+	budget   budget
+
+	frames       atomic.Uint64 // encoded
+	observations atomic.Uint64 // taken into memory
+	newest       uint64        // sequence of the newest of them; guarded by the pipeline
+	ready        atomic.Bool
+}
+
+// Run watches the configured camera and answers questions until ctx ends (nil), a film ends (nil), or something that
+// cannot be repaired fails. Everything it started has ended when it returns.
+func Run(ctx context.Context, o Options) (err error) {
+	if len(o.Config.Cameras) != 1 {
+		return fmt.Errorf("%d cameras are configured: this version watches exactly one", len(o.Config.Cameras))
+	}
+	d := &daemon{
+		o: o, cfg: o.Config, log: o.Logger, notify: systemd.NewNotifier(), started: time.Now(),
+		budget: newBudget(o.Config.Limits.MaxAskPerSecond),
+	}
+	rt, err := engine.OpenRuntime(engine.RuntimeOptions{Logger: d.log})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, rt.Close()) }()
+	if err := d.load(ctx, rt); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.engine.Close()) }()
+	if err := d.open(); err != nil {
+		return err
+	}
+	return d.serve(ctx)
+}
+
+// load opens the bundle and its engine.
+func (d *daemon) load(ctx context.Context, rt *engine.Runtime) error {
+	dir, err := FindBundle(d.cfg)
+	if err != nil {
+		return err
+	}
+	if d.bundle, err = models.Open(dir); err != nil {
+		return fmt.Errorf("opening bundle %s: %w", d.cfg.Bundle, err)
+	}
+	d.engine, err = engine.Open(ctx, rt, d.bundle, engine.Options{
+		Provider: engine.Provider(d.cfg.Provider), Precision: models.Precision(d.cfg.Precision), AllowFallback: true,
+		Threads: d.cfg.Threads, Logger: d.log.With("component", "engine"),
+	})
+	if err != nil {
+		return fmt.Errorf("loading bundle %s: %w", d.cfg.Bundle, err)
+	}
+	d.report = d.engine.Report()
+	d.log.Info("engine loaded", "bundle", d.bundle.Manifest.Name, "provider", d.report.Provider,
+		"precision", d.report.Precision, "degraded", d.report.Degraded, "load_ms", d.report.LoadTime.Milliseconds())
+	return nil
+}
+
+// FindBundle returns the folder of the configured bundle. A name is looked up in the configured folders, then in
+// models/bundles beside the program, as in a checkout.
+func FindBundle(cfg config.Config) (string, error) {
+	dirs := make([]string, 0, len(cfg.BundleDirs)+2)
+	for _, d := range cfg.BundleDirs {
+		dirs = append(dirs, string(d))
+	}
+	if exe, err := os.Executable(); err == nil {
+		dirs = append(dirs, filepath.Join(filepath.Dir(exe), "..", "models", "bundles"))
+	}
+	return models.Find(cfg.Bundle, append(dirs, filepath.Join("models", "bundles")))
+}
+
+// open makes memory, camera and pipeline.
+func (d *daemon) open() error {
+	m := &d.bundle.Manifest
+	d.lexicon = query.NewLexicon(m.Labels, m.Colors)
+	sc := scene.DefaultConfig(m.Labels, m.Colors)
+	sc.MaxObjects, sc.SizePriors = d.cfg.Scene.MaxObjects, priors(m)
+	var err error
+	if d.memory, err = scene.New(sc); err != nil {
+		return fmt.Errorf("making the scene memory: %w", err)
+	}
+	cam, err := prepareCamera(d.cfg.Cameras[0])
+	if err != nil {
+		return err
+	}
+	d.capture = camera.NewCapture(cam.capture(d.log.With("component", "camera", "camera", cam.name)))
+	d.pipeline, err = perception.New(perception.Config{
+		Manifest: m, Graph: func(name string) perception.Graph { return d.engine.Graph(name) }, Camera: cam.name,
+		Calibration: cam.calibration, AssumedHFOV: cam.assumed, Mount: cam.mount,
+	})
+	return err
+}
+
+func priors(m *models.Manifest) []scene.SizePrior {
+	out := make([]scene.SizePrior, len(m.Labels))
+	for i, label := range m.Labels {
+		if p, ok := m.SizePriors[label]; ok {
+			s := p.LogSigma
+			out[i] = scene.SizePrior{
+				Mean: scene.Vec3{X: p.MeanM[0], Y: p.MeanM[1], Z: p.MeanM[2]}, LogSigma: max(s[0], s[1], s[2]),
+			}
+		}
+	}
+	return out
+}
+
+// serve starts the broker and all tasks, and stops them in the order in which data flows: camera, networks, then the
+// link, which still says OFFLINE, then the broker.
+func (d *daemon) serve(ctx context.Context) (err error) {
+	url, stop, err := d.startBroker(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, stop()) }()
+	if d.link, err = d.dial(url); err != nil {
+		return err
+	}
+	linkCtx, hangUp := context.WithCancel(context.WithoutCancel(ctx))
+	linked := make(chan error, 1)
+	go func() { linked <- d.link.Run(linkCtx) }()
+	defer func() {
+		hangUp()
+		err = errors.Join(err, <-linked)
+	}()
+
+	d.announce()
+	group, inner := errgroup.WithContext(ctx)
+	group.Go(func() error { return d.film(inner) })
+	group.Go(func() error { return d.watch(inner, url) })
+	group.Go(func() error { return d.tell(inner) })
+	group.Go(func() error { return d.pet(inner) })
+	err = group.Wait()
+	d.say(d.notify.Stopping())
+	if errors.Is(err, errEnded) || ctx.Err() != nil {
+		return nil
+	}
+	return err
+}
+
+// errEnded stops the group when a film has ended.
+var errEnded = errors.New("the film has ended")
+
+func (d *daemon) film(ctx context.Context) error {
+	if err := d.capture.Run(ctx); err != nil {
+		return fmt.Errorf("watching camera %s: %w", d.cfg.Cameras[0].Name, err)
+	}
+	return nil
+}
+
+// pet feeds systemd's watchdog while frames advance; attempts to get a lost camera back count as well, for a restart
+// would not plug it in.
+func (d *daemon) pet(ctx context.Context) error {
+	w, err := systemd.NewWatchdog(d.notify, func() uint64 {
+		s := d.capture.Stats()
+		return d.frames.Load() + s.Errors + s.Stalls + s.Reconnects
+	}, d.log.With("component", "watchdog"))
+	if err != nil {
+		return err
+	}
+	return w.Run(ctx)
+}
+
+// say logs that systemd could not be told something; that is no reason to stop.
+func (d *daemon) say(err error) {
+	if err != nil {
+		d.log.Warn("systemd was not notified", "err", err)
+	}
+}
+
+// startBroker serves the embedded broker if one is configured and returns the URL to dial.
+func (d *daemon) startBroker(ctx context.Context) (url string, stop func() error, err error) {
+	port, ok := embeddedPort(d.cfg.Broker.URL)
+	if !ok {
+		return d.cfg.Broker.URL, func() error { return nil }, nil
+	}
+	b, err := broker.Start(ctx, broker.Config{
+		Addr: "127.0.0.1:" + port, Prefix: d.cfg.Broker.Prefix, Logger: d.log.With("component", "broker"),
+	})
+	if err != nil {
+		return "", nil, fmt.Errorf("starting the embedded broker: %w", err)
+	}
+	return b.URL(), b.Close, nil
+}

@@ -1,0 +1,193 @@
+package daemon
+
+import (
+	"context"
+	"math"
+	"reflect"
+	"time"
+
+	"github.com/vega-edge/vegad/camera"
+	"github.com/vega-edge/vegad/models"
+	"github.com/vega-edge/vegad/runtime/link"
+	"github.com/vega-edge/vegad/runtime/link/payload"
+	"github.com/vega-edge/vegad/runtime/query"
+	"github.com/vega-edge/vegad/runtime/scene"
+)
+
+// stateEvery is the longest time between two state messages, after VDA 5050.
+const stateEvery = 30 * time.Second
+
+// announce hands the factsheet to the link, which keeps it for every connection.
+func (d *daemon) announce() {
+	m := d.bundle.Manifest
+	digests := map[string]string{models.ManifestName: d.bundle.Digest()}
+	for name, f := range m.Precisions[d.report.Precision].Files {
+		digests[name] = f.SHA256
+	}
+	kinds := make([]string, 0, len(query.Supported()))
+	for _, k := range query.Supported() {
+		kinds = append(kinds, string(k))
+	}
+	sheet := payload.Factsheet{
+		VegadVersion: d.o.Version, Bundle: payload.Bundle{Name: m.Name, Version: m.Version, Digests: digests},
+		Provider: string(d.report.Provider), Precision: string(d.report.Precision), Kinds: kinds,
+		Labels: m.Labels, Colors: m.Colors,
+		Cameras: []payload.FactsheetCamera{{Name: d.cfg.Cameras[0].Name, Calibrated: d.pipeline.Calibrated()}},
+		Limits: payload.Limits{
+			MaxMessageBytes: payload.MaxMessageBytes, MaxDepth: payload.MaxDepth,
+			MaxQuestionRunes: payload.MaxQuestionRunes, MaxDeadlineMs: payload.MaxDeadlineMs, AskQueue: link.AskQueue,
+		},
+		Rates: payload.Rates{
+			ObservationHz: d.cfg.Observe.RateHz, SceneHz: d.cfg.Scene.RateHz, StateMaxSeconds: stateEvery.Seconds(),
+		},
+	}
+	if err := d.link.PublishFactsheet(sheet); err != nil {
+		d.log.Warn("factsheet not sent", "err", err)
+	}
+}
+
+// tell publishes the scene when it has changed and the state when it has changed or is due, until ctx ends.
+func (d *daemon) tell(ctx context.Context) error {
+	sceneTick := time.NewTicker(time.Duration(float64(time.Second) / d.cfg.Scene.RateHz))
+	defer sceneTick.Stop()
+	stateTick := time.NewTicker(time.Second)
+	defer stateTick.Stop()
+	var sent payload.State
+	var when time.Time
+	var seq uint64
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-sceneTick.C:
+			seq = d.publishScene(seq)
+		case <-stateTick.C:
+			if s := d.state(); time.Since(when) >= stateEvery || changed(s, sent) {
+				if err := d.link.PublishState(s); err != nil {
+					d.log.Warn("state not sent", "err", err)
+				}
+				sent, when = s, time.Now()
+			}
+		}
+	}
+}
+
+// changed compares what matters of two states: not the counters and rates that always move.
+func changed(a, b payload.State) bool {
+	for _, s := range []*payload.State{&a, &b} {
+		s.UptimeSeconds, s.ObservationRateHz, s.Link = 0, 0, payload.LinkState{}
+		cameras := make([]payload.CameraState, len(s.Cameras))
+		for i, c := range s.Cameras {
+			cameras[i] = payload.CameraState{Name: c.Name, State: c.State, Reconnects: c.Reconnects, LastError: c.LastError}
+		}
+		s.Cameras = cameras
+	}
+	return !reflect.DeepEqual(a, b)
+}
+
+// cameraStates translates the words of the capture into those of the contract.
+var cameraStates = map[camera.State]string{
+	camera.StateConnecting: "opening", camera.StateStreaming: "running", camera.StateStalled: "stalled",
+	camera.StateLost: "lost", camera.StateEnded: "ended",
+}
+
+// state describes the daemon at this moment.
+func (d *daemon) state() payload.State {
+	c := d.capture.Stats()
+	up := time.Since(d.started).Seconds()
+	s := payload.State{
+		Health: payload.HealthOK, UptimeSeconds: math.Round(up*10) / 10,
+		ObservationRateHz: math.Round(float64(d.observations.Load())/max(up, 1)*100) / 100,
+		Cameras: []payload.CameraState{{
+			Name: d.cfg.Cameras[0].Name, State: cameraStates[c.State], FPS: math.Round(c.FPS*10) / 10, Skipped: c.Skipped,
+			Reconnects: c.Reconnects, LastError: c.LastError,
+		}},
+		Runtime: payload.RuntimeState{
+			Provider: string(d.report.Provider), Precision: string(d.report.Precision), Degraded: d.report.Degraded,
+			Reason: d.report.Reason,
+		},
+		PoseSource: string(d.memory.Snapshot().PoseSource),
+	}
+	for _, a := range d.report.Attempts {
+		s.Runtime.Tried = append(s.Runtime.Tried, payload.TriedProvider{Provider: string(a.Provider), Reason: a.Error()})
+	}
+	s.Errors = d.errors(c)
+	switch {
+	case !d.ready.Load():
+		s.Health = payload.HealthStarting
+	case d.report.Degraded || s.Cameras[0].State == "stalled" || s.Cameras[0].State == "lost":
+		s.Health = payload.HealthDegraded
+	}
+	return s
+}
+
+// errors lists what is wrong now.
+func (d *daemon) errors(c camera.CaptureStats) []payload.Error {
+	out := []payload.Error{}
+	name := d.cfg.Cameras[0].Name
+	if c.State == camera.StateStalled || c.State == camera.StateLost {
+		out = append(out, payload.Error{
+			ErrorType: "camera", ErrorLevel: payload.LevelCritical, ErrorDescription: "camera " + name + ": " + c.LastError,
+			ErrorHint:       "vegad keeps trying; look at cable and power, or at the address with vegad cameras probe",
+			ErrorReferences: []payload.ErrorReference{{ReferenceKey: "camera", ReferenceValue: name}},
+		})
+	}
+	if d.report.Degraded {
+		out = append(out, payload.Error{
+			ErrorType: "runtime", ErrorLevel: payload.LevelWarning, ErrorDescription: d.report.Reason,
+			ErrorHint: "vegad doctor says what is missing",
+		})
+	}
+	if !d.pipeline.Calibrated() {
+		out = append(out, payload.Error{
+			ErrorType: "calibration", ErrorLevel: payload.LevelWarning,
+			ErrorDescription: "camera " + name + " has no calibration: a field of view is assumed and intervals are wider",
+			ErrorHint:        "set cameras[0].calibration",
+			ErrorReferences:  []payload.ErrorReference{{ReferenceKey: "camera", ReferenceValue: name}},
+		})
+	}
+	return out
+}
+
+// publishScene sends what memory holds if an observation came since seq, and returns the newest.
+func (d *daemon) publishScene(seq uint64) uint64 {
+	snap := d.memory.Snapshot()
+	if snap.Empty() || snap.Seq == seq {
+		return seq
+	}
+	s := payload.Scene{
+		CaptureTime: payload.Time{Time: snap.Wall}, PoseSource: string(snap.PoseSource),
+		Pose: payload.Pose2D{X: snap.Robot.X, Y: snap.Robot.Y, Yaw: snap.Robot.Yaw},
+	}
+	for i := range snap.Seen {
+		s.Objects = append(s.Objects, remembered(&snap.Seen[i]))
+	}
+	if r := snap.Room; r.Area > 0 {
+		s.Room = &payload.Room{Length: r.Length, Width: r.Width, Height: r.Height, Area: r.Area}
+	}
+	for i, f := range snap.Free {
+		if f.Known {
+			width := 2 * math.Pi / float64(len(snap.Free))
+			bearing := (float64(i)+0.5)*width - math.Pi
+			s.FreeSpace = append(s.FreeSpace, payload.FreeSector{Bearing: bearing, Width: width, Free: f.Free})
+		}
+	}
+	if err := d.link.PublishScene(s); err != nil {
+		d.log.Debug("scene not sent", "err", err)
+	}
+	return snap.Seq
+}
+
+func remembered(o *scene.Object) payload.Object {
+	sigma := func(i int) float64 { return math.Sqrt(max(0, o.CenterCov[4*i])) }
+	b := o.Box
+	return payload.Object{
+		ID: o.ID, Label: o.Label, Color: o.Color, Score: o.LabelProbs[o.LabelIndex], Existence: o.Existence,
+		Box: payload.Box{
+			Center: payload.Vec3{X: b.Center.X, Y: b.Center.Y, Z: b.Center.Z},
+			Size:   payload.Vec3{X: b.Size.X, Y: b.Size.Y, Z: b.Size.Z}, Yaw: b.Yaw,
+		},
+		Sigma:     payload.Vec3{X: sigma(0), Y: sigma(1), Z: sigma(2)},
+		FirstSeen: payload.Time{Time: o.FirstWall}, LastSeen: payload.Time{Time: o.LastWall},
+	}
+}

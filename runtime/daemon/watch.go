@@ -1,0 +1,95 @@
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/vega-edge/vegad/camera"
+	"github.com/vega-edge/vegad/runtime/perception"
+	"github.com/vega-edge/vegad/runtime/scene"
+)
+
+// watch passes every frame through the encoders and observes at the configured rate, until the film or ctx ends.
+func (d *daemon) watch(ctx context.Context, url string) error {
+	period := time.Duration(float64(time.Second) / d.cfg.Observe.RateHz)
+	var due time.Duration // capture time of the next frame to observe
+	for {
+		f, err := d.capture.Next(ctx)
+		if errors.Is(err, io.EOF) {
+			return errEnded
+		}
+		if err != nil {
+			return err
+		}
+		seq, mono, wall := f.Seq, f.Mono, f.Wall
+		err = d.pipeline.Frame(ctx, f)
+		f.Release()
+		if err != nil {
+			return err
+		}
+		d.frames.Add(1)
+		if mono >= due {
+			if err := d.observe(ctx, perception.Observe); err != nil {
+				return err
+			}
+			due = max(due+period, mono+period/2) // keeps the rate, and catches up after a gap without a burst
+			d.first(url)
+		}
+		if d.o.OnFrame != nil {
+			d.o.OnFrame(d.cfg.Cameras[0].Name, seq, wall)
+		}
+	}
+}
+
+// observe takes one observation, conditioned on the family, into memory. One that is no newer than what memory holds
+// only tells its gate.
+func (d *daemon) observe(ctx context.Context, family perception.Family) error {
+	return d.look(ctx, family, nil)
+}
+
+// look observes and also hands the observation to use, which may be nil.
+func (d *daemon) look(ctx context.Context, family perception.Family, use func(*scene.Observation)) error {
+	var rejected error
+	err := d.pipeline.Observe(ctx, family, func(o *scene.Observation) bool {
+		if use != nil {
+			use(o)
+		}
+		if o.Seq == d.newest {
+			return false
+		}
+		if rejected = d.memory.Observe(o); rejected != nil {
+			return false
+		}
+		d.newest = o.Seq
+		d.observations.Add(1)
+		return true
+	})
+	if rejected != nil { // the network said something that cannot be, such as a box of infinite size
+		d.log.Debug("observation rejected", "err", rejected)
+	}
+	return err
+}
+
+// first marks the daemon ready when the first observation is in memory.
+func (d *daemon) first(url string) {
+	if d.ready.Swap(true) {
+		return
+	}
+	d.say(d.notify.Ready())
+	d.say(d.notify.Status(fmt.Sprintf("watching with %s %s", d.report.Provider, d.report.Precision)))
+	d.log.Info("ready", "broker", url, "start_ms", time.Since(d.started).Milliseconds())
+	if d.o.OnReady != nil {
+		m := d.bundle.Manifest
+		d.o.OnReady(Info{
+			Broker: url, Manufacturer: d.cfg.Identity.Manufacturer, Serial: d.cfg.Identity.SerialNumber,
+			Prefix: d.cfg.Broker.Prefix, Bundle: m.Name + " " + m.Version, Precision: string(d.report.Precision),
+			Provider: string(d.report.Provider), Degraded: d.report.Degraded, Reason: d.report.Reason,
+		})
+	}
+}
+
+// monoOf converts an instant of the wall clock to the clock of the frames.
+func monoOf(wall time.Time) time.Duration { return camera.Now() - time.Since(wall) }

@@ -1,0 +1,247 @@
+// Package perception turns frames into observations: each frame is encoded once into features, the features of the last
+// second are kept in a ring, and every observation or question reads that ring.
+//
+// The canonical view of a frame goes through video_stem and semantic_encoder. On an observation tick video_mixer puts
+// the ring into time context and spatial_head says what stands where; the decoder writes that down in base_link. A
+// question runs only the last two again, with a context of its own.
+package perception
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/vega-edge/vegad/camera"
+	"github.com/vega-edge/vegad/models"
+	"github.com/vega-edge/vegad/runtime/scene"
+)
+
+// Graph is one network with its tensors; *engine.Graph is one.
+type Graph interface {
+	Input(name string) []float32
+	Output(name string) []float32
+	Run(ctx context.Context) error
+}
+
+// Config says what a pipeline runs and what it looks through.
+type Config struct {
+	Manifest *models.Manifest
+	Graph    func(name string) Graph // the four graphs of the bundle, by contract name
+	Camera   string                  // name that observations carry
+	// Calibration of the camera; the zero value assumes AssumedHFOV, in radians, for whatever size arrives.
+	Calibration camera.Calibration
+	AssumedHFOV float64
+	Mount       camera.Mount
+}
+
+// ErrNoFrame is returned by Observe before the first frame.
+var ErrNoFrame = errors.New("no frame has been seen yet")
+
+// Pipeline watches one camera. Frame is called by one goroutine; Observe and the others by any.
+type Pipeline struct {
+	cfg Config
+	stem, semantic,
+	mixer, head Graph
+
+	encode sync.Mutex // held while a frame passes through the encoders
+	view   *camera.View
+	size   [2]int
+
+	mu     sync.Mutex // guards everything below and the graphs mixer and head
+	ring   ring
+	decode decoder
+	obs    scene.Observation
+	rest   float64 // mean of the gate under the neutral context
+	last   time.Duration
+	timing Timing
+}
+
+// Timing is how long the newest run of each stage took.
+type Timing struct{ View, Stem, Semantic, Mixer, Head, Decode time.Duration }
+
+// New prepares a pipeline. The view is made when the first frame says how large the camera's pictures are.
+func New(cfg Config) (*Pipeline, error) {
+	p := &Pipeline{
+		cfg: cfg, stem: cfg.Graph(models.VideoStem), semantic: cfg.Graph(models.SemanticEncoder),
+		mixer: cfg.Graph(models.VideoMixer), head: cfg.Graph(models.SpatialHead),
+	}
+	if err := cfg.Mount.Validate(); err != nil {
+		return nil, fmt.Errorf("preparing camera %s: %w", cfg.Camera, err)
+	}
+	if cfg.Calibration.Width > 0 {
+		if err := cfg.Calibration.Validate(); err != nil {
+			return nil, fmt.Errorf("preparing camera %s: %w", cfg.Camera, err)
+		}
+	}
+	m := cfg.Manifest
+	if len(p.head.Input("semantic")) != len(p.semantic.Output("semantic")) {
+		return nil, errors.New("preparing the pipeline: spatial_head of this bundle wants more semantic frames than one")
+	}
+	p.ring.init(m.Clip.Length, time.Duration(m.Clip.StrideSeconds*float64(time.Second)),
+		len(p.stem.Output("geometry")), len(p.semantic.Output("semantic")))
+	p.decode.init(m, p.head)
+	p.obs.Detections = make([]scene.Detection, 0, m.Decode.MaxDetections)
+	return p, nil
+}
+
+// Frame encodes one picture and keeps its features; the picture may be released afterwards. It allocates nothing once
+// the size of the pictures is known.
+func (p *Pipeline) Frame(ctx context.Context, f *camera.Frame) error {
+	p.encode.Lock()
+	defer p.encode.Unlock()
+	if err := p.fit(f); err != nil {
+		return err
+	}
+	t0 := time.Now()
+	image := p.stem.Input("image")
+	if err := p.view.Apply(image, f); err != nil {
+		return fmt.Errorf("rectifying a picture of camera %s: %w", p.cfg.Camera, err)
+	}
+	copy(p.semantic.Input("image"), image)
+	t1 := time.Now()
+	if err := p.stem.Run(ctx); err != nil {
+		return fmt.Errorf("running video_stem: %w", err)
+	}
+	t2 := time.Now()
+	if err := p.semantic.Run(ctx); err != nil {
+		return fmt.Errorf("running semantic_encoder: %w", err)
+	}
+	t3 := time.Now()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ring.push(f, p.stem.Output("geometry"), p.semantic.Output("semantic"))
+	p.timing.View, p.timing.Stem, p.timing.Semantic = t1.Sub(t0), t2.Sub(t1), t3.Sub(t2)
+	return nil
+}
+
+// fit makes the view for a camera whose picture size is new.
+func (p *Pipeline) fit(f *camera.Frame) error {
+	if p.view != nil && p.size == [2]int{f.Width, f.Height} {
+		return nil
+	}
+	cal := p.cfg.Calibration
+	var err error
+	if cal.Width == 0 {
+		cal = camera.AssumedCalibration(f.Width, f.Height, p.cfg.AssumedHFOV)
+	} else if cal, err = cal.Scaled(f.Width, f.Height); err != nil {
+		return fmt.Errorf("fitting camera %s: %w", p.cfg.Camera, err)
+	}
+	m := p.cfg.Manifest
+	view, err := camera.NewView(camera.Canonical{
+		Width: m.View.Width, Height: m.View.Height, HFOV: m.View.HFOVRad,
+	}, cal, p.cfg.Mount)
+	if err != nil {
+		return fmt.Errorf("fitting camera %s: %w", p.cfg.Camera, err)
+	}
+	p.view, p.size = view, [2]int{f.Width, f.Height}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ring.clear()
+	copy(p.head.Input("rays"), view.Rays(m.Grid.Cols, m.Grid.Rows))
+	p.decode.look(view, cal.Assumed)
+	return nil
+}
+
+// Family is what a question is about; it conditions the gate between geometry and meaning.
+type Family string
+
+// The question families of design, in the words of the manifest.
+const (
+	Observe  Family = "observe"
+	Locate   Family = "locate"
+	Count    Family = "count"
+	Measure  Family = "measure"
+	Relate   Family = "relate"
+	Describe Family = "describe"
+)
+
+// Observe runs the mixer and the head over the cached features with the family's context and hands the decoded
+// observation to use, which must copy what it keeps and says whether it was taken into memory: the robot's motion is
+// counted from the last one that was. Observations of one pipeline come one at a time.
+func (p *Pipeline) Observe(ctx context.Context, family Family, use func(*scene.Observation) (kept bool)) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.ring.empty() {
+		return ErrNoFrame
+	}
+	if err := p.think(ctx, family); err != nil {
+		return err
+	}
+	t0 := time.Now()
+	p.write(family)
+	p.timing.Decode = time.Since(t0)
+	if use(&p.obs) {
+		p.last = p.obs.Mono
+	}
+	return nil
+}
+
+// think fills the inputs of mixer and head from the ring and runs both.
+func (p *Pipeline) think(ctx context.Context, family Family) error {
+	context := p.head.Input("context")
+	clear(context)
+	i := slices.Index(p.cfg.Manifest.Families, string(family))
+	if i < 0 {
+		return fmt.Errorf("question family %q: this bundle knows %v", family, p.cfg.Manifest.Families)
+	}
+	context[i] = 1
+	p.ring.load(p.mixer.Input("ring"), p.mixer.Input("times"))
+	t0 := time.Now()
+	if err := p.mixer.Run(ctx); err != nil {
+		return fmt.Errorf("running video_mixer: %w", err)
+	}
+	t1 := time.Now()
+	copy(p.head.Input("generative"), p.mixer.Output("generative"))
+	copy(p.head.Input("semantic"), p.ring.newest().semantic)
+	if err := p.head.Run(ctx); err != nil {
+		return fmt.Errorf("running spatial_head: %w", err)
+	}
+	p.timing.Mixer, p.timing.Head = t1.Sub(t0), time.Since(t1)
+	return nil
+}
+
+// write decodes the head's outputs into the observation.
+func (p *Pipeline) write(family Family) {
+	o, n := &p.obs, p.ring.newest()
+	o.Seq, o.Mono, o.Wall, o.Camera = n.seq, n.mono, n.wall, p.cfg.Camera
+	o.Consistency = 1
+	p.decode.read(o)
+	o.GateMean = mean(p.head.Output("gate"))
+	if family == Observe {
+		p.rest, o.GateShift = o.GateMean, 0
+	} else {
+		o.GateShift = o.GateMean - p.rest
+	}
+	span, ok := p.ring.span()
+	since := n.mono - p.last
+	o.HasEgo = ok && p.last > 0 && since < 2*p.ring.stride*time.Duration(p.ring.length)
+	if o.HasEgo {
+		o.Ego = p.decode.ego(float64(since) / float64(span))
+	}
+}
+
+// Timing returns the newest durations of the stages.
+func (p *Pipeline) Timing() Timing {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.timing
+}
+
+// Calibrated reports whether the camera's calibration was measured rather than assumed.
+func (p *Pipeline) Calibrated() bool {
+	return p.cfg.Calibration.Width > 0 && !p.cfg.Calibration.Assumed
+}
+
+func mean(values []float32) float64 {
+	sum := 0.0
+	for _, v := range values {
+		sum += float64(v)
+	}
+	return sum / float64(len(values))
+}
+
+func sigmoid(x float32) float64 { return 1 / (1 + math.Exp(-float64(x))) }
