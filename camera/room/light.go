@@ -122,10 +122,10 @@ func (r *Room) shine(l *light, p, n, d vec) (diffuse vec, highlight float64) {
 	if facing <= 0 {
 		return vec{}, 0
 	}
+	fall := 1 / (0.6 + float64(dist*dist))
 	if mask := l.mask[cell(dir.scale(-1))]; mask != 0 && r.shadowed(mask, p.along(1e-3, n), dir, dist) {
 		return vec{}, 0
 	}
-	fall := 1 / (0.6 + float64(dist*dist))
 	half := dir.sub(d).unit().dot(n)
 	half *= half // power of 32 by squaring
 	half *= half

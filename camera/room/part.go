@@ -17,6 +17,7 @@ type part struct {
 	mat    uint8 // index into the thing's materials
 	center vec
 	half   vec
+	lo, hi vec // center -+ half, kept by measure
 	taper  float64
 }
 
@@ -38,9 +39,10 @@ func newRay(o, d vec) ray {
 const nearest = 1e-4 // a surface this close to the ray's origin is the one that it leaves
 
 // slab returns the distances at which the ray enters and leaves an axis-aligned box.
-func slab(r *ray, center, half vec) (in, out float64) {
-	ax, ay, az := (center.x-half.x-r.o.x)*r.inv.x, (center.y-half.y-r.o.y)*r.inv.y, (center.z-half.z-r.o.z)*r.inv.z
-	bx, by, bz := (center.x+half.x-r.o.x)*r.inv.x, (center.y+half.y-r.o.y)*r.inv.y, (center.z+half.z-r.o.z)*r.inv.z
+func slab(r *ray, lo, hi *vec) (in, out float64) {
+	ax, bx := (lo.x-r.o.x)*r.inv.x, (hi.x-r.o.x)*r.inv.x
+	ay, by := (lo.y-r.o.y)*r.inv.y, (hi.y-r.o.y)*r.inv.y
+	az, bz := (lo.z-r.o.z)*r.inv.z, (hi.z-r.o.z)*r.inv.z
 	if ax > bx {
 		ax, bx = bx, ax
 	}
@@ -79,7 +81,7 @@ func (p *part) meet(r *ray, h *hit) bool {
 }
 
 func (p *part) meetCuboid(r *ray, h *hit) bool {
-	in, out := slab(r, p.center, p.half)
+	in, out := slab(r, &p.lo, &p.hi)
 	if in > out || out < nearest || in >= h.t {
 		return false
 	}

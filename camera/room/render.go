@@ -129,8 +129,7 @@ func (r *Renderer) shoot(m *Room, e *eye, x, y int, pic *Picture) {
 
 // exit is the distance at which a ray that starts inside leaves the outer walls.
 func (m *Room) exit(r *ray) float64 {
-	half := vec{m.Length / 2, m.Width / 2, m.Height / 2}
-	_, out := slab(r, half, half)
+	_, out := slab(r, &vec{}, &vec{m.Length, m.Width, m.Height})
 	return out
 }
 

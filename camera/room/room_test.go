@@ -174,12 +174,12 @@ func TestSameSeedSameRoom(t *testing.T) {
 	hash := sha256.New()
 	for _, seed := range []uint64{0, 1, 17, 4242, 1_000_000, 2_000_003} {
 		m := room.Generate(seed)
-		fmt.Fprintf(hash, "%.6f %.6f %.6f\n", m.Length, m.Width, m.Height)
+		_, _ = fmt.Fprintf(hash, "%.6f %.6f %.6f\n", m.Length, m.Width, m.Height)
 		for _, o := range m.Objects() {
-			fmt.Fprintf(hash, "%d %d %.6f %.6f %.6f %.6f %.6f\n", o.Label, o.Color, o.X, o.Y, o.Z, o.Yaw, o.Size)
+			_, _ = fmt.Fprintf(hash, "%d %d %.6f %.6f %.6f %.6f %.6f\n", o.Label, o.Color, o.X, o.Y, o.Z, o.Yaw, o.Size)
 		}
 		for _, p := range m.Drive(0, 8, 0.25) {
-			fmt.Fprintf(hash, "%.6f %.6f %.6f %.6f\n", p.X, p.Y, p.Yaw, p.Height)
+			_, _ = fmt.Fprintf(hash, "%.6f %.6f %.6f %.6f\n", p.X, p.Y, p.Yaw, p.Height)
 		}
 	}
 	const want = "244827fafa007818"

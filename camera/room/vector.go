@@ -45,7 +45,7 @@ func (t turn) inverse(a vec) vec {
 	return vec{float64(t.c*a.x) + float64(t.s*a.y), float64(t.c*a.y) - float64(t.s*a.x), a.z}
 }
 
-func clamp(x, lo, hi float64) float64 { return math.Max(lo, math.Min(hi, x)) }
+func clamp(x, lo, hi float64) float64 { return max(lo, min(hi, x)) }
 
 // wrap brings an angle into (-pi, pi].
 func wrap(a float64) float64 {

@@ -31,7 +31,7 @@ func (j *job) index(n int) int { return j.base + n }
 
 // run renders every missing shard on all workers, each worker a shard at a time.
 func (j *job) run(ctx context.Context, progress io.Writer) error {
-	if err := os.MkdirAll(j.out, 0o755); err != nil {
+	if err := os.MkdirAll(j.out, 0o750); err != nil {
 		return fmt.Errorf("making the output folder: %w", err)
 	}
 	if err := j.describe(); err != nil {
@@ -109,7 +109,7 @@ func (j *job) describe() error {
 	if err != nil {
 		return err
 	}
-	if err := os.WriteFile(filepath.Join(j.out, "meta.json"), append(data, '\n'), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(j.out, "meta.json"), append(data, '\n'), 0o600); err != nil {
 		return fmt.Errorf("describing the shards: %w", err)
 	}
 	return nil
@@ -123,11 +123,11 @@ func (j *job) report(w io.Writer, done *atomic.Int64, finished <-chan struct{}) 
 	for {
 		select {
 		case <-finished:
-			fmt.Fprintf(w, "\r%d of %d clips in %s\n", done.Load(), total, time.Since(start).Round(time.Second))
+			_, _ = fmt.Fprintf(w, "\r%d of %d clips in %s\n", done.Load(), total, time.Since(start).Round(time.Second))
 			return
 		case <-tick.C:
 			n := done.Load()
-			fmt.Fprintf(w, "\r%d of %d clips, %.1f a second ", n, total, float64(n)/time.Since(start).Seconds())
+			_, _ = fmt.Fprintf(w, "\r%d of %d clips, %.1f a second ", n, total, float64(n)/time.Since(start).Seconds())
 		}
 	}
 }

@@ -77,7 +77,7 @@ func truth(b bool) float32 {
 // save writes the arrays into a new folder and renames it to dir.
 func (s *shard) save(j *job, dir string) error {
 	tmp := dir + ".part"
-	if err := errors.Join(os.RemoveAll(tmp), os.MkdirAll(tmp, 0o755)); err != nil {
+	if err := errors.Join(os.RemoveAll(tmp), os.MkdirAll(tmp, 0o750)); err != nil {
 		return err
 	}
 	n := len(s.seed) / 2

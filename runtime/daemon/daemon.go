@@ -109,14 +109,12 @@ func (d *daemon) load(ctx context.Context, rt *engine.Runtime) error {
 	}
 	d.engine, err = engine.Open(ctx, rt, d.bundle, engine.Options{
 		Provider: engine.Provider(d.cfg.Provider), Precision: models.Precision(d.cfg.Precision), AllowFallback: true,
-		Threads: d.cfg.Threads, Logger: d.log.With("component", "engine"),
+		Threads: d.cfg.Threads, Logger: d.log,
 	})
 	if err != nil {
 		return fmt.Errorf("loading bundle %s: %w", d.cfg.Bundle, err)
 	}
 	d.report = d.engine.Report()
-	d.log.Info("engine loaded", "bundle", d.bundle.Manifest.Name, "provider", d.report.Provider,
-		"precision", d.report.Precision, "degraded", d.report.Degraded, "load_ms", d.report.LoadTime.Milliseconds())
 	return nil
 }
 
@@ -139,6 +137,7 @@ func (d *daemon) open() error {
 	d.lexicon = query.NewLexicon(m.Labels, m.Colors)
 	sc := scene.DefaultConfig(m.Labels, m.Colors)
 	sc.MaxObjects, sc.SizePriors = d.cfg.Scene.MaxObjects, priors(m)
+	sc.MaxDetections = m.Decode.MaxDetections
 	var err error
 	if d.memory, err = scene.New(sc); err != nil {
 		return fmt.Errorf("making the scene memory: %w", err)
@@ -217,7 +216,7 @@ func (d *daemon) pet(ctx context.Context) error {
 	w, err := systemd.NewWatchdog(d.notify, func() uint64 {
 		s := d.capture.Stats()
 		return d.frames.Load() + s.Errors + s.Stalls + s.Reconnects
-	}, d.log.With("component", "watchdog"))
+	}, d.log)
 	if err != nil {
 		return err
 	}
@@ -238,7 +237,7 @@ func (d *daemon) startBroker(ctx context.Context) (url string, stop func() error
 		return d.cfg.Broker.URL, func() error { return nil }, nil
 	}
 	b, err := broker.Start(ctx, broker.Config{
-		Addr: "127.0.0.1:" + port, Prefix: d.cfg.Broker.Prefix, Logger: d.log.With("component", "broker"),
+		Addr: "127.0.0.1:" + port, Prefix: d.cfg.Broker.Prefix, Logger: d.log,
 	})
 	if err != nil {
 		return "", nil, fmt.Errorf("starting the embedded broker: %w", err)
