@@ -1,0 +1,125 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/vega-edge/vegad/models"
+	"github.com/vega-edge/vegad/runtime/config"
+	"github.com/vega-edge/vegad/runtime/engine"
+	"github.com/vega-edge/vegad/runtime/link"
+)
+
+// examineNetworks verifies the bundle, loads ONNX Runtime and lets the bundle run its golden test.
+func examineNetworks(ctx context.Context, cfg config.Config, log *slog.Logger) (findings []finding) {
+	bundle, err := openBundle(cfg)
+	switch {
+	case errors.Is(err, models.ErrNotFound):
+		findings = append(findings, broken("bundle", err.Error(), "train one with make train-nano, or name another one"))
+	case err != nil:
+		findings = append(findings, broken("bundle", err.Error(), "copy the bundle again: it is damaged"))
+	default:
+		findings = append(findings, ok("bundle", fmt.Sprintf("%s %s, digest %.16s…, %s, in %s", bundle.Manifest.Name,
+			bundle.Manifest.Version, bundle.Digest(), join(bundle.Precisions()), bundle.Dir)))
+	}
+	rt, err := engine.OpenRuntime(engine.RuntimeOptions{Logger: log})
+	if err != nil {
+		return append(findings, broken("onnxruntime", err.Error(), "make setup fetches it"))
+	}
+	findings = append(findings, ok("onnxruntime", fmt.Sprintf("%s from %s", rt.Version(), rt.Path())))
+	if bundle != nil {
+		findings = append(findings, examineEngine(ctx, rt, bundle, cfg))
+	}
+	if err := rt.Close(); err != nil {
+		findings = append(findings, warn("onnxruntime", err.Error(), "please report this"))
+	}
+	return findings
+}
+
+// examineEngine loads the bundle as the daemon would.
+func examineEngine(ctx context.Context, rt *engine.Runtime, bundle *models.Bundle, cfg config.Config) finding {
+	e, err := engine.Open(ctx, rt, bundle, engine.Options{
+		Provider: engine.Provider(cfg.Provider), Precision: models.Precision(cfg.Precision), AllowFallback: true,
+		Threads: cfg.Threads, Logger: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		return broken("engine", err.Error(), "try --provider cpu --precision fp32")
+	}
+	r := e.Report()
+	detail := fmt.Sprintf("%s %s, golden test passed, loaded in %d ms with %d threads", r.Provider, r.Precision,
+		r.LoadTime.Milliseconds(), r.Threads)
+	var tried strings.Builder
+	for _, a := range r.Attempts {
+		fmt.Fprintf(&tried, "\n%s", a)
+	}
+	if err := e.Close(); err != nil {
+		return warn("engine", err.Error(), "please report this")
+	}
+	if r.Degraded {
+		return warn("engine", detail+"; degraded: "+r.Reason+tried.String(), "repair what is named above, or ask for "+
+			string(r.Provider)+" by name")
+	}
+	return ok("engine", detail+tried.String())
+}
+
+// brokerPatience is how long a broker may take to answer.
+const brokerPatience = 5 * time.Second
+
+const brokerDown = "is it up? vegad run keeps trying until it is"
+
+// examineBroker tries to reach the broker, or to listen where the embedded one will.
+func examineBroker(ctx context.Context, b config.Broker) finding {
+	ctx, cancel := context.WithTimeout(ctx, brokerPatience)
+	defer cancel()
+	if b.URL == "embedded" {
+		return examineEmbedded(ctx, "127.0.0.1:1883")
+	}
+	if b.CAFile != "" || b.CertFile != "" {
+		return examineReach(ctx, b.URL)
+	}
+	asker, err := link.Dial(ctx, link.AskerConfig{
+		Broker: b.URL, Username: b.Username, Password: b.Password.Reveal(), Prefix: b.Prefix,
+	})
+	if err != nil {
+		return warn("broker", err.Error(), brokerDown)
+	}
+	if err := asker.Close(); err != nil {
+		return warn("broker", err.Error(), "the broker ended the connection at once: look into its log")
+	}
+	return ok("broker", b.URL+" lets us in")
+}
+
+// examineReach only connects: what the certificates are worth shows when vegad runs.
+func examineReach(ctx context.Context, broker string) finding {
+	u, err := url.Parse(broker)
+	if err != nil {
+		return broken("broker", err.Error(), "correct the broker's url")
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", u.Host)
+	if err != nil {
+		return warn("broker", err.Error(), brokerDown)
+	}
+	if err := conn.Close(); err != nil {
+		return warn("broker", err.Error(), brokerDown)
+	}
+	return ok("broker", broker+" accepts connections; its certificates were not tried")
+}
+
+func examineEmbedded(ctx context.Context, addr string) finding {
+	var config net.ListenConfig
+	l, err := config.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return warn("broker", fmt.Sprintf("the embedded broker cannot listen: %v", err),
+			"if vegad or mosquitto runs already, that is why: vegad run --broker mqtt://"+addr+" shares it")
+	}
+	if err := l.Close(); err != nil {
+		return warn("broker", err.Error(), "please report this")
+	}
+	return ok("broker", "the embedded broker can listen on "+addr)
+}
