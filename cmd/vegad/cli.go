@@ -26,6 +26,7 @@ type commands struct {
 	Ask     askCmd     `cmd:"" help:"Ask a robot a question."`
 	Check   checkCmd   `cmd:"" help:"Check a configuration and the model bundle it names."`
 	Doctor  doctorCmd  `cmd:"" help:"Look for what may be wrong with this machine."`
+	Eval    evalCmd    `cmd:"" help:"Measure a bundle on simulated rooms that nobody trained on."`
 	Cameras camerasCmd `cmd:"" help:"List and try cameras."`
 	Model   modelCmd   `cmd:"" help:"Show and verify model bundles."`
 	Room    roomCmd    `cmd:"" help:"Simulated rooms."`

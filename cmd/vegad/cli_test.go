@@ -22,6 +22,7 @@ func TestHelp(t *testing.T) {
 		{"ask"},
 		{"check"},
 		{"doctor"},
+		{"eval"},
 		{"cameras", "list"},
 		{"cameras", "probe"},
 		{"model", "show"},
