@@ -81,7 +81,7 @@ type Options struct {
 	MaxAge         time.Duration // of the newest observation in the scope now
 	MinConsistency float64       // of the newest observation
 	MinConfidence  float64       // of a choice
-	MaxHalfWidth   float64       // of a length's 95 % interval, as a share of the length …
+	MaxHalfWidth   float64       // of a length's 95 % interval, as a share of the distance between the centres …
 	HalfWidthFloor float64       // … and always allowed, m
 	MaxBearing     float64       // half width of a direction's interval, rad
 	Widen          float64       // factor on every standard deviation, 1 for a calibrated camera
@@ -91,7 +91,7 @@ type Options struct {
 func DefaultOptions() Options {
 	return Options{
 		MaxAge: 2 * time.Second, MinConsistency: 0.2, MinConfidence: 0.3,
-		MaxHalfWidth: 0.75, HalfWidthFloor: 0.5, MaxBearing: 1.05, Widen: 1,
+		MaxHalfWidth: 0.5, HalfWidthFloor: 0.5, MaxBearing: 1.05, Widen: 1,
 	}
 }
 

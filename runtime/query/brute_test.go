@@ -236,22 +236,24 @@ func TestExecuteIsFast(t *testing.T) {
 		t.Skip("the race detector slows everything down")
 	}
 	s := crowd(200)
-	var times []time.Duration
-	for range 5 {
-		for _, c := range languageSet(t) {
-			if c.Query == nil {
-				continue
-			}
+	var times []time.Duration // of each query the best of five: other work shares the machine during tests
+	for _, c := range languageSet(t) {
+		if c.Query == nil {
+			continue
+		}
+		best := time.Hour
+		for range 5 {
 			start := time.Now()
 			Execute(*c.Query, s, DefaultOptions())
-			times = append(times, time.Since(start))
+			best = min(best, time.Since(start))
 		}
+		times = append(times, best)
 	}
 	slices.Sort(times)
 	p99 := times[len(times)*99/100]
 	t.Logf("%d queries over 200 objects: p50 %s, p99 %s, worst %s",
 		len(times), times[len(times)/2], p99, times[len(times)-1])
-	if p99 > 10*time.Millisecond { // ten times the target: other work shares the machine during tests
+	if p99 > time.Millisecond {
 		t.Errorf("p99 %s", p99)
 	}
 }

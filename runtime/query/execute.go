@@ -208,7 +208,7 @@ func (e *executor) origin(target *scene.Object) (candidate, bool) {
 // length answers with a distance, unless its interval is too wide to be of use.
 func (e *executor) length(g gap, text func(string) string) Answer {
 	half := 1.96 * g.sigma * e.widen
-	if half > max(e.opt.HalfWidthFloor, e.opt.MaxHalfWidth*g.value) {
+	if half > max(e.opt.HalfWidthFloor, e.opt.MaxHalfWidth*g.reach) {
 		return e.a.abstain(ReasonUncertain, "I cannot measure that well enough.")
 	}
 	unit, factor := e.unit()

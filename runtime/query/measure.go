@@ -7,7 +7,10 @@ import (
 )
 
 // gap is a measured length with its standard deviation, in metres.
-type gap struct{ value, sigma float64 }
+type gap struct {
+	value, sigma float64
+	reach        float64 // between the centres: what an interval is wide or narrow against
+}
 
 func root(v float64) float64 { return math.Sqrt(max(v, 0)) }
 
@@ -19,7 +22,10 @@ func measureFromRobot(o *scene.Object, s *scene.Snapshot) gap {
 	if d == 0 { // the robot stands inside the box: take the line to its centre
 		u = scene.Vec3{X: o.Box.Center.X - s.Robot.X, Y: o.Box.Center.Y - s.Robot.Y}
 	}
-	return gap{d, root(varianceAlong(o, scene.Vec3{X: x, Y: y, Z: o.Box.Center.Z}, unit(u)))}
+	return gap{
+		value: d, sigma: root(varianceAlong(o, scene.Vec3{X: x, Y: y, Z: o.Box.Center.Z}, unit(u))),
+		reach: math.Hypot(o.Box.Center.X-s.Robot.X, o.Box.Center.Y-s.Robot.Y),
+	}
 }
 
 // measureBetween returns the distance between the closest points of two objects' boxes.
@@ -34,7 +40,10 @@ func measureBetween(a, b *scene.Object) gap {
 		u = b.Box.Center.Sub(a.Box.Center)
 	}
 	u = unit(u)
-	return gap{d, root(varianceAlong(a, pa, u) + varianceAlong(b, pb, u))}
+	return gap{
+		value: d, sigma: root(varianceAlong(a, pa, u) + varianceAlong(b, pb, u)),
+		reach: b.Box.Center.Sub(a.Box.Center).Norm(),
+	}
 }
 
 // varianceAlong returns the variance of a point of an object's box along u. The point moves with the centre, with
