@@ -11,12 +11,16 @@ export CAMERA ?=
 # make fuzz: how long each fuzz target runs
 FUZZTIME ?= 60s
 
+# make measure: how long, and on which bundle (a name or a folder)
+MEASURE_SECONDS ?= 600
+BUNDLE          ?= nano
+
 # Debian packages that only the tests need: a foreign MQTT broker and client, films of real cameras, an RTSP server.
 export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2-gst-rtsp-server-1.0 \
 	gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano fuzz clean
+.PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano measure fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$", $$2); printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -59,6 +63,10 @@ env: setup ## print the settings for go commands typed by hand: eval "$$(make en
 
 train-nano: build ## train the nano bundle on this machine's CPU (up to 90 minutes)
 	@.make/train nano
+
+measure: build ## hold latency, memory, start and skipped frames against their bounds (MEASURE_SECONDS=600)
+	@VEGAD_MEASURE='$(MEASURE_SECONDS)' VEGAD_BUNDLE='$(BUNDLE)' $(RUN) \
+		go test -count=1 -timeout 0 -run '^TestMeasure$$' -v -tags '$(TAGS)' ./runtime/daemon
 
 fuzz: setup ## run every fuzz target for FUZZTIME each (60s)
 	@.make/fuzz '$(TAGS)' '$(FUZZTIME)'

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -13,6 +14,8 @@ import (
 	"github.com/vega-edge/vegad/runtime/config"
 )
 
+var errNoReplay = errors.New("this version has no recordings to replay")
+
 // OpenCamera opens a camera of any kind.
 func OpenCamera(ctx context.Context, uri camera.URI) (camera.Source, error) {
 	switch uri.Kind {
@@ -23,7 +26,7 @@ func OpenCamera(ctx context.Context, uri camera.URI) (camera.Source, error) {
 		}
 		return room.Open(cfg)
 	case camera.KindReplay:
-		return nil, fmt.Errorf("opening %s: this version has no recordings to replay", uri)
+		return nil, fmt.Errorf("opening %s: %w", uri, errNoReplay)
 	default:
 		return gocv.Open(ctx, uri, gocv.Options{})
 	}
@@ -79,6 +82,13 @@ func prepareCamera(c config.Camera) (prepared, error) {
 	uri, err := camera.ParseURI(c.URI)
 	if err != nil {
 		return prepared{}, fmt.Errorf("camera %s: %w", c.Name, err)
+	}
+	switch {
+	case uri.Kind == camera.KindReplay: // it would be tried for ever
+		return prepared{}, fmt.Errorf("camera %s: opening %s: %w", c.Name, uri, errNoReplay)
+	case uri.Loop && !uri.Paced: // its second showing would lie before the end of the first
+		return prepared{}, fmt.Errorf("camera %s: opening %s: loop=1 needs the film's own pace, leave pace=off out",
+			c.Name, uri)
 	}
 	out := prepared{name: c.Name, uri: uri, assumed: c.AssumedHfovDeg.Radians(), mount: c.Mount.Camera()}
 	if uri.Kind == camera.KindRoom && c.Calibration == nil && c.Mount == (config.Mount{}) {

@@ -88,7 +88,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, rt.Close()) }()
-	if err := d.load(ctx, rt); err != nil {
+	if err := d.load(ctx, rt); ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
+		return nil // stopped while it started
+	} else if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, d.engine.Close()) }()

@@ -17,6 +17,9 @@ const (
 	spreadOffset, spreadDistance, spreadSize, spreadYaw = 0, 1, 2, 3
 )
 
+// How many channels and values the outputs have, and the input rays.
+const rayChannels, boxChannels, spreadChannels, depthChannels, egoValues, roomValues = 4, 10, 4, 2, 6, 8
+
 // assumedWidening multiplies the variances of a camera that nobody calibrated: a field of view that is wrong by a fifth
 // moves and scales everything with it.
 const assumedWidening = 4
@@ -57,7 +60,8 @@ func (d *decoder) init(m *models.Manifest, head Graph) {
 	d.depth, d.motion, d.room = head.Output("depth"), head.Output("ego"), head.Output("room")
 	d.embed = len(d.embedding) / d.cells
 	n := m.Decode.MaxDetections
-	d.peaks = make([]peak, 0, d.cells*len(m.Labels)/4)
+	// Peaks of one label are never neighbours, so that no more than every second cell of every second row is one.
+	d.peaks = make([]peak, 0, (d.cols+1)/2*((d.rows+1)/2)*len(m.Labels))
 	d.colors, d.ids = make([]float32, n*len(m.Colors)), make([]float32, n*d.embed)
 	d.ranges, d.sigmas = make([]float32, d.cells), make([]float32, d.cells)
 }
@@ -85,24 +89,42 @@ func (d *decoder) read(o *scene.Observation) {
 			break
 		}
 		det := d.detection(p, len(o.Detections))
-		if !repeats(o.Detections, &det) {
+		if sane(&det) && !repeats(o.Detections, &det) {
 			o.Detections = append(o.Detections, det)
 		}
 	}
+	d.measure()
+	o.View, o.Room = d.looking, d.enclosure()
+}
+
+// measure fills the depth of the view. What is no number becomes 0, which is unknown.
+func (d *decoder) measure() {
 	scale := 0.5 * math.Log(d.m.Decode.VarianceScale.Depth*d.widen)
 	for i := range d.ranges {
-		d.ranges[i] = float32(math.Exp(float64(d.depth[i])))
-		d.sigmas[i] = float32(math.Exp(0.5*float64(d.depth[d.cells+i]) + scale))
+		far := math.Exp(float64(d.depth[i]))
+		sigma := math.Exp(0.5*float64(d.depth[d.cells+i]) + scale)
+		if !within(maxRange, far) || !within(maxVariance, sigma) {
+			far, sigma = 0, 0
+		}
+		d.ranges[i], d.sigmas[i] = float32(far), float32(sigma)
 	}
-	o.View = d.looking
-	o.Room = scene.Room{
+}
+
+// enclosure is the room, or the zero room, which is unknown, when an extent is no number.
+func (d *decoder) enclosure() scene.Room {
+	r := scene.Room{
 		Length: math.Exp(float64(d.room[0])), Width: math.Exp(float64(d.room[1])), Height: math.Exp(float64(d.room[2])),
 		Area:   math.Exp(float64(d.room[3])),
 		LogVar: math.Exp(float64(d.room[7])) * d.m.Decode.VarianceScale.Room * d.widen,
 	}
-	if o.Room.Width > o.Room.Length {
-		o.Room.Length, o.Room.Width = o.Room.Width, o.Room.Length
+	if !within(maxRange, r.Length, r.Width, r.Height) || !within(maxRange*maxRange, r.Area) ||
+		!within(maxVariance, r.LogVar) {
+		return scene.Room{}
 	}
+	if r.Width > r.Length {
+		r.Length, r.Width = r.Width, r.Length
+	}
+	return r
 }
 
 // find lists the cells that exceed the threshold and their eight neighbours of the same label, strongest first.
@@ -113,12 +135,14 @@ func (d *decoder) find() {
 	for label := range d.m.Labels {
 		heat := d.heat[label*d.cells : (label+1)*d.cells]
 		for cell, v := range heat {
-			if v >= threshold && d.tops(heat, cell) && len(d.peaks) < cap(d.peaks) {
+			if v >= threshold && d.tops(heat, cell) {
 				d.peaks = append(d.peaks, peak{label, cell, v})
 			}
 		}
 	}
-	slices.SortFunc(d.peaks, func(a, b peak) int { return cmp.Compare(b.logit, a.logit) })
+	slices.SortFunc(d.peaks, func(a, b peak) int { // of equal ones the first label, then the first cell
+		return cmp.Or(cmp.Compare(b.logit, a.logit), cmp.Compare(a.label, b.label), cmp.Compare(a.cell, b.cell))
+	})
 }
 
 // tops reports whether no neighbour is higher; of equal ones the first wins.
@@ -229,17 +253,23 @@ func repeats(kept []scene.Detection, d *scene.Detection) bool {
 	return false
 }
 
-// ego is the displacement of base_link for a time that is share of the clip's last stride. The head sees the motion of
-// the camera; a camera that sits off the robot's middle swings about it when the robot turns.
-func (d *decoder) ego(share float64) scene.Motion {
+// ego is the displacement of base_link for a time that is share of the clip's last stride, and false when the head gave
+// no numbers. The head sees the motion of the camera; a camera that sits off the robot's middle swings about it when
+// the robot turns, and its own axes are turned by the mount's yaw.
+func (d *decoder) ego(share float64) (scene.Motion, bool) {
 	mount := d.view.Mount()
 	x, y, yaw := float64(d.motion[0])*share, float64(d.motion[1])*share, float64(d.motion[2])*share
 	ms, mc := math.Sincos(mount.Yaw)
 	ts, tc := math.Sincos(yaw)
 	k := d.m.Decode.VarianceScale.Ego * d.widen * share * share
-	return scene.Motion{
-		X: mount.X + mc*x - ms*y - (tc*mount.X - ts*mount.Y), Y: mount.Y + ms*x + mc*y - (ts*mount.X + tc*mount.Y), Yaw: yaw,
-		VarX: math.Exp(float64(d.motion[3])) * k, VarY: math.Exp(float64(d.motion[4])) * k,
-		VarYaw: math.Exp(float64(d.motion[5])) * k,
+	ahead, aside := math.Exp(float64(d.motion[3]))*k, math.Exp(float64(d.motion[4]))*k
+	turn := math.Exp(float64(d.motion[5])) * k
+	swingX, swingY := tc*mount.X-ts*mount.Y, ts*mount.X+tc*mount.Y // where the turn takes the camera
+	out := scene.Motion{
+		X: mount.X + mc*x - ms*y - swingX, Y: mount.Y + ms*x + mc*y - swingY, Yaw: yaw,
+		VarX:   mc*mc*ahead + ms*ms*aside + swingY*swingY*turn,
+		VarY:   ms*ms*ahead + mc*mc*aside + swingX*swingX*turn,
+		VarYaw: turn,
 	}
+	return out, within(maxRange, out.X, out.Y, out.Yaw) && within(maxVariance, out.VarX, out.VarY, out.VarYaw)
 }

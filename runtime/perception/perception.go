@@ -81,6 +81,9 @@ func New(cfg Config) (*Pipeline, error) {
 	if len(p.head.Input("semantic")) != len(p.semantic.Output("semantic")) {
 		return nil, errors.New("preparing the pipeline: spatial_head of this bundle wants more semantic frames than one")
 	}
+	if err := checkChannels(m, p.head); err != nil {
+		return nil, fmt.Errorf("preparing the pipeline: %w", err)
+	}
 	p.ring.init(m.Clip.Length, time.Duration(m.Clip.StrideSeconds*float64(time.Second)),
 		len(p.stem.Output("geometry")), len(p.semantic.Output("semantic")))
 	p.decode.init(m, p.head)
@@ -218,9 +221,9 @@ func (p *Pipeline) write(family Family) {
 	}
 	span, ok := p.ring.span()
 	since := n.mono - p.last
-	o.HasEgo = ok && p.last > 0 && since < 2*p.ring.stride*time.Duration(p.ring.length)
-	if o.HasEgo {
-		o.Ego = p.decode.ego(float64(since) / float64(span))
+	o.Ego, o.HasEgo = scene.Motion{}, false
+	if ok && p.last > 0 && since > 0 && since < 2*p.ring.stride*time.Duration(p.ring.length) {
+		o.Ego, o.HasEgo = p.decode.ego(float64(since) / float64(span))
 	}
 }
 
@@ -236,12 +239,16 @@ func (p *Pipeline) Calibrated() bool {
 	return p.cfg.Calibration.Width > 0 && !p.cfg.Calibration.Assumed
 }
 
+// mean is the average of the values that are numbers, and 0 without any.
 func mean(values []float32) float64 {
-	sum := 0.0
+	sum, count := 0.0, 0
 	for _, v := range values {
-		sum += float64(v)
+		if x := float64(v); within(1, x) {
+			sum += x
+			count++
+		}
 	}
-	return sum / float64(len(values))
+	return sum / float64(max(count, 1))
 }
 
 func sigmoid(x float32) float64 { return 1 / (1 + math.Exp(-float64(x))) }

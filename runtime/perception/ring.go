@@ -50,7 +50,7 @@ func (r *ring) push(f *camera.Frame, geometry, semantic []float32) {
 			r.clear()
 		}
 	}
-	if !r.crowded(f.Mono) {
+	if !r.crowded() {
 		r.head = (r.head + 1) % len(r.entries)
 		r.count = min(r.count+1, len(r.entries))
 	}
@@ -61,12 +61,12 @@ func (r *ring) push(f *camera.Frame, geometry, semantic []float32) {
 }
 
 // crowded reports that the newest entry lies so close behind the one before it that a new frame may replace it.
-func (r *ring) crowded(now time.Duration) bool {
+func (r *ring) crowded() bool {
 	if r.count < 2 {
 		return false
 	}
 	before := &r.entries[(r.head+len(r.entries)-1)%len(r.entries)]
-	return now-before.mono < r.stride/perStride
+	return r.newest().mono-before.mono < r.stride/perStride
 }
 
 // choose picks the frames of a clip: the newest, and for each stride back the entry nearest in time.
