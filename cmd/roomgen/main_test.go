@@ -20,9 +20,10 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // generate runs the command into a folder and returns what it printed.
-func generate(t *testing.T, ctx context.Context, dir string, args ...string) (string, error) {
+func generate(ctx context.Context, t *testing.T, dir string, args ...string) (string, error) {
 	t.Helper()
-	j, err := parse(append([]string{"-out", dir, "-width", "32", "-height", "24", "-shard", "2", "-workers", "2"}, args...))
+	small := []string{"-out", dir, "-width", "32", "-height", "24", "-shard", "2", "-workers", "2"}
+	j, err := parse(append(small, args...))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +51,7 @@ func array(t *testing.T, path string) (head string, data []byte) {
 
 func TestShardsHoldTheRenderedClips(t *testing.T) {
 	dir := t.TempDir()
-	out, err := generate(t, t.Context(), dir, "-rooms", "3", "-first", "40", "-frames", "2")
+	out, err := generate(t.Context(), t, dir, "-rooms", "3", "-first", "40", "-frames", "2")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -85,7 +86,7 @@ func TestShardsHoldTheRenderedClips(t *testing.T) {
 
 func TestSecondCallContinues(t *testing.T) {
 	dir := t.TempDir()
-	if _, err := generate(t, t.Context(), dir, "-rooms", "4", "-frames", "1"); err != nil {
+	if _, err := generate(t.Context(), t, dir, "-rooms", "4", "-frames", "1"); err != nil {
 		t.Fatal(err)
 	}
 	kept := filepath.Join(dir, "shard-00000", "rgb.npy")
@@ -93,7 +94,7 @@ func TestSecondCallContinues(t *testing.T) {
 		os.RemoveAll(filepath.Join(dir, "shard-00001"))); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := generate(t, t.Context(), dir, "-rooms", "4", "-frames", "1"); err != nil {
+	if _, err := generate(t.Context(), t, dir, "-rooms", "4", "-frames", "1"); err != nil {
 		t.Fatal(err)
 	}
 	if data, _ := os.ReadFile(kept); string(data) != "kept" {
@@ -108,7 +109,7 @@ func TestCancelLeavesNothingHalf(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := generate(t, ctx, dir, "-rooms", "4"); !errors.Is(err, context.Canceled) {
+	if _, err := generate(ctx, t, dir, "-rooms", "4"); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled run: %v", err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(dir, "shard-*")); len(left) != 0 {

@@ -6,8 +6,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vega-edge/vegad/runtime/scene"
 	"pgregory.net/rapid"
+
+	"github.com/vega-edge/vegad/runtime/scene"
 )
 
 // The functions below answer questions a second time, written without the package's geometry.

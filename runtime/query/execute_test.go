@@ -9,8 +9,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vega-edge/vegad/runtime/scene"
 	"pgregory.net/rapid"
+
+	"github.com/vega-edge/vegad/runtime/scene"
 )
 
 // item is a thing of a hand-built scene; its box stands on the floor unless z lifts it.

@@ -37,7 +37,7 @@ func (p *parser) referent() (*Referent, bool) {
 func (p *parser) adjectives(r *Referent) bool {
 	for {
 		t := p.peek(0)
-		taken := false
+		var taken bool
 		switch t.class {
 		case ordinalWord:
 			taken, r.Ordinal = r.Ordinal != 0, t.value
