@@ -188,9 +188,6 @@ func (t *thing) meet(r *ray, o vec, h *hit) bool {
 
 // blocks reports whether any part stops the ray before distance far.
 func (t *thing) blocks(r *ray, far float64) bool {
-	if t.misses(r, far) {
-		return false
-	}
 	l := t.local(r, t.origin(r.o))
 	if !t.bounded(&l, far) {
 		return false

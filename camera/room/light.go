@@ -9,9 +9,13 @@ import (
 type light struct {
 	pos, power vec
 	mask       [cells * cells]uint64
+	near       [64]float64 // distance to the nearest point of each thing's bounding sphere
 }
 
-const cells = 48 // the octahedral map has cells x cells directions
+const (
+	cells    = 64 // the octahedral map has cells x cells directions
+	notchBit = 63 // the cut corner's bit in a mask; the things have those of their numbers
+)
 
 // light hangs lamps under the ceiling and lets daylight in, and prepares the shadow maps.
 func (r *Room) light() {
@@ -38,18 +42,21 @@ func (r *Room) light() {
 func (r *Room) addLight(pos, power vec) {
 	l := light{pos: pos, power: power}
 	for i := range r.things {
-		l.shade(r.things[i], uint64(1)<<i)
+		l.shade(r.things[i], i)
 	}
 	if r.notch != nil {
-		l.shade(r.notch, 1<<63)
+		l.shade(r.notch, notchBit)
 	}
 	r.lights = append(r.lights, l)
 }
 
-// shade marks every direction in which the bounding sphere of t could stop this light.
-func (l *light) shade(t *thing, bit uint64) {
+// shade marks every direction in which t could stop this light: first by its bounding sphere, then by its box, grown by
+// what the cell's directions spread to at its far end.
+func (l *light) shade(t *thing, number int) {
+	bit := uint64(1) << number
 	to := t.center.sub(l.pos)
 	d := to.length()
+	l.near[number] = d - t.radius
 	if d <= t.radius*1.01 {
 		for i := range l.mask {
 			l.mask[i] |= bit
@@ -59,9 +66,16 @@ func (l *light) shade(t *thing, bit uint64) {
 	dir := to.scale(1 / d)
 	sin := t.radius / d
 	cos := math.Sqrt(1 - float64(sin*sin))
+	o := t.origin(l.pos)
 	for i := range l.mask {
 		c := &cones[i] // the angle between is at most the sum of both half angles
-		if dir.dot(c.axis) >= float64(cos*c.cos)-float64(sin*c.sin)-1e-4 {
+		if dir.dot(c.axis) < float64(cos*c.cos)-float64(sin*c.sin)-1e-4 {
+			continue
+		}
+		grow := (d + t.radius) * c.sin / c.cos
+		lo, hi := t.lo.sub(vec{grow, grow, grow}), t.hi.add(vec{grow, grow, grow})
+		r := newRay(o, t.turn.inverse(c.axis))
+		if in, out := slab(&r, &lo, &hi); in <= out && out >= 0 {
 			l.mask[i] |= bit
 		}
 	}
@@ -123,7 +137,7 @@ func (r *Room) shine(l *light, p, n, d vec) (diffuse vec, highlight float64) {
 		return vec{}, 0
 	}
 	fall := 1 / (0.6 + float64(dist*dist))
-	if mask := l.mask[cell(dir.scale(-1))]; mask != 0 && r.shadowed(mask, p.along(1e-3, n), dir, dist) {
+	if mask := l.mask[cell(dir.scale(-1))]; mask != 0 && r.shadowed(l, mask, p.along(1e-3, n), dir.scale(dist)) {
 		return vec{}, 0
 	}
 	half := dir.sub(d).unit().dot(n)
@@ -135,12 +149,18 @@ func (r *Room) shine(l *light, p, n, d vec) (diffuse vec, highlight float64) {
 	return l.power.scale(facing * fall), half * fall
 }
 
-func (r *Room) shadowed(mask uint64, o, dir vec, far float64) bool {
-	ray := newRay(o, dir)
+// shadowed reports whether any thing of the mask stands between o and the light, which lies way from it. What is
+// farther from the light than the surface cannot.
+func (r *Room) shadowed(l *light, mask uint64, o, way vec) bool {
+	far := way.length()
+	ray := newRay(o, way.scale(1/far))
 	for ; mask != 0; mask &= mask - 1 {
 		i := bits.TrailingZeros64(mask)
+		if l.near[i] > far {
+			continue
+		}
 		t := r.notch
-		if i < 63 {
+		if i != notchBit {
 			t = r.things[i]
 		}
 		if t.blocks(&ray, far) {

@@ -3,6 +3,8 @@ package daemon_test
 import (
 	"encoding/json"
 	"math"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -226,4 +228,25 @@ func TestCommands(t *testing.T) {
 	g.await("command/c1", `"done"`)
 	g.send("command", `{"requestId":"c2","command":"selfDestruct"}`)
 	g.await("command/c2", `"refused"`)
+}
+
+// The bundle of the repository on a simulated room: what it sees is judged elsewhere, here it must answer in form.
+func TestNanoAnswersInForm(t *testing.T) {
+	bundle := filepath.Join("..", "..", "models", "bundles", "nano")
+	if _, err := os.Stat(bundle); err != nil {
+		t.Skip("the nano bundle is not there: type make train-nano")
+	}
+	cfg := settings(t, "room:?seed=7&width=160&height=120&fps=5")
+	cfg.Bundle = bundle
+	r := start(t, cfg)
+	if !strings.HasPrefix(r.info.Bundle, "nano ") || r.info.Provider != "cpu" {
+		t.Errorf("%+v", r.info)
+	}
+	g := join(t, r.info.Broker)
+	for kind, forms := range questions {
+		a := g.ask(`"question":"` + forms[0] + `"`)
+		if a.Status != payload.Answered && a.Status != payload.Abstained {
+			t.Errorf("%s: %s: %s", kind, a.Status, a.Reason)
+		}
+	}
 }

@@ -110,7 +110,7 @@ func report(t *testing.T, out *results) {
 			verdict = fmt.Sprintf("at most %g: DOES NOT HOLD", *f.Bound)
 			t.Errorf("%s: %g %s", name, f.Value, f.Unit)
 		}
-		fmt.Printf("  %-34s %10.3f %-12s %s\n", name, f.Value, f.Unit, verdict)
+		fmt.Printf("  %-44s %10.3f %-12s %s\n", name, f.Value, f.Unit, verdict)
 	}
 	data, err := json.MarshalIndent(out, "", "  ")
 	if err != nil {
