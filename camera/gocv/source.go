@@ -58,6 +58,9 @@ func newSource(uri camera.URI, native reader) *Source {
 	}
 	if !s.live {
 		s.film = newFilmClock(camera.Now(), native.Get(cv.VideoCaptureFPS))
+		if uri.Loop && uri.Paced { // the next showing begins one picture after the last one ended
+			s.film.start += s.film.gap()
+		}
 		s.length = native.Get(cv.VideoCaptureFrameCount) / s.film.rate
 	}
 	return s

@@ -150,7 +150,7 @@ type Broker struct {
 // Limits bound what clients may ask of the robot.
 type Limits struct {
 	// Largest message that is read.
-	MaxPayload Bytes `yaml:"maxPayload" default:"64KiB" range:"1KiB..16MiB"`
+	MaxPayload Bytes `yaml:"maxPayload" default:"64KiB" range:"1KiB..64KiB"`
 	// Questions a second before they are refused.
 	MaxAskPerSecond float64 `yaml:"maxAskPerSecond" default:"50" range:"0.1..10000"`
 }

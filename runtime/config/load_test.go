@@ -95,7 +95,7 @@ broker:
   certFile: robot.pem
   keyFile: robot.key
   keepAlive: 1m30s
-limits: {maxPayload: 1.5MiB, maxAskPerSecond: 0.5}
+limits: {maxPayload: 1.5KiB, maxAskPerSecond: 0.5}
 scene: {maxObjects: 20, rateHz: 0.5}
 log: {level: debug, format: json}
 `)
@@ -112,7 +112,7 @@ func checkEverything(t *testing.T, c Config, folder string) {
 		"serial number":  c.Identity.SerialNumber == "0042",
 		"folded uri":     c.Cameras[0].URI == "gst:videotestsrc ! videoconvert ! appsink",
 		"keep alive":     c.Broker.KeepAlive == 90*time.Second,
-		"payload":        c.Limits.MaxPayload == 3<<19,
+		"payload":        c.Limits.MaxPayload == 3<<9,
 		"password":       c.Broker.Password.Reveal() == "hunter2",
 		"path":           string(c.Broker.CAFile) == filepath.Join(folder, "ca.pem"),
 		"bundle folders": string(c.BundleDirs[0]) == filepath.Join(folder, "bundles") && len(c.BundleDirs) == 1,

@@ -31,7 +31,7 @@ func (d *daemon) dial(url string) (*link.Client, error) {
 	return link.New(link.Config{
 		Broker: url, TLS: security, Username: b.Username, Password: b.Password.Reveal(), Prefix: b.Prefix,
 		Manufacturer: d.cfg.Identity.Manufacturer, Serial: d.cfg.Identity.SerialNumber,
-		Logger: d.log, Handler: &answerer{d},
+		KeepAlive: b.KeepAlive, MaxPayload: int(d.cfg.Limits.MaxPayload), Logger: d.log, Handler: &answerer{d},
 	})
 }
 

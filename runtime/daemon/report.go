@@ -34,7 +34,7 @@ func (d *daemon) announce() {
 		Labels: m.Labels, Colors: m.Colors,
 		Cameras: []payload.FactsheetCamera{{Name: d.cfg.Cameras[0].Name, Calibrated: d.pipeline.Calibrated()}},
 		Limits: payload.Limits{
-			MaxMessageBytes: payload.MaxMessageBytes, MaxDepth: payload.MaxDepth,
+			MaxMessageBytes: int(d.cfg.Limits.MaxPayload), MaxDepth: payload.MaxDepth,
 			MaxQuestionRunes: payload.MaxQuestionRunes, MaxDeadlineMs: payload.MaxDeadlineMs, AskQueue: link.AskQueue,
 		},
 		Rates: payload.Rates{

@@ -3,6 +3,7 @@ package link
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	mqtt "github.com/eclipse/paho.mqtt.golang"
@@ -53,6 +54,9 @@ func (s *session) receive(_ mqtt.Client, m mqtt.Message) {
 		c.log.Warn("ignoring a retained message", "topic", topic)
 	case topic == c.topics.of(askTopic):
 		c.receiveAsk(m.Payload())
+	case c.tooLarge(m.Payload()) != nil:
+		c.refused.Add(1)
+		c.log.Warn("ignoring a message", "topic", topic, "err", c.tooLarge(m.Payload()))
 	case topic == c.topics.of(poseTopic):
 		c.receivePose(m.Payload())
 	case topic == c.topics.of(commandTopic):
@@ -72,9 +76,20 @@ func (s *session) receiveConnection(m mqtt.Message) {
 	}
 }
 
+// tooLarge says whether a message exceeds what this robot reads.
+func (c *Client) tooLarge(data []byte) error {
+	if limit := c.cfg.MaxPayload; limit > 0 && len(data) > limit {
+		return fmt.Errorf("%d bytes are more than the %d that are read", len(data), limit)
+	}
+	return nil
+}
+
 func (c *Client) receiveAsk(data []byte) {
 	now := time.Now()
 	ask, err := payload.DecodeAsk(data)
+	if err == nil {
+		err = c.tooLarge(data)
+	}
 	if err == nil {
 		if err = c.checkReplyTo(ask.ReplyTo); err != nil {
 			ask.ReplyTo = ""

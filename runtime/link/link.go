@@ -55,12 +55,14 @@ type Config struct {
 	TLS          *tls.Config // for the encrypted schemes; nil verifies against the system's authorities
 	Username     string      // empty takes what stands in the Broker address
 	Password     string
-	ClientID     string // empty means vegad-{Manufacturer}-{Serial}; it must differ for every client of the broker
-	Prefix       string // empty means DefaultPrefix
-	ReplyPrefix  string // a replyTo must lie at least two levels below it; empty means DefaultReplyPrefix
-	Manufacturer string // payload.ValidID
-	Serial       string // payload.ValidID
-	SessionID    string // begins the sessionId of every connection; empty draws one
+	ClientID     string        // empty means vegad-{Manufacturer}-{Serial}; it must differ for every client of the broker
+	Prefix       string        // empty means DefaultPrefix
+	ReplyPrefix  string        // a replyTo must lie at least two levels below it; empty means DefaultReplyPrefix
+	Manufacturer string        // payload.ValidID
+	Serial       string        // payload.ValidID
+	SessionID    string        // begins the sessionId of every connection; empty draws one
+	KeepAlive    time.Duration // longest silence before the link is probed; 0 is 15 s
+	MaxPayload   int           // bytes of the largest message that is read; 0 is payload.MaxMessageBytes, which is the most
 	Logger       *slog.Logger
 	Handler      Handler
 }
@@ -111,10 +113,14 @@ func New(cfg Config) (*Client, error) {
 		return nil, fmt.Errorf("configuring the link: %w", err)
 	}
 	cfg.Username, cfg.Password = to.credentials(cfg.Username, cfg.Password)
+	t := defaultTiming()
+	if cfg.KeepAlive > 0 {
+		t.keepAlive = cfg.KeepAlive
+	}
 	return &Client{
 		cfg: cfg, target: to, topics: newTopics(cfg.Prefix, cfg.Manufacturer, cfg.Serial),
 		log:    cfg.Logger.With("component", "link", "broker", to.String()),
-		timing: defaultTiming(), queue: newSendQueue(), inbox: newInbox(), ids: make(map[string]uint32),
+		timing: t, queue: newSendQueue(), inbox: newInbox(), ids: make(map[string]uint32),
 	}, nil
 }
 

@@ -69,9 +69,11 @@ func (c *Client) runSession(ctx context.Context) error {
 		c.setLost(err)
 		return err
 	}
+	c.queue.start() // before it subscribes: the answer to the first question must find a place to wait
 	if err = s.begin(ctx); err == nil {
 		err = s.serve(ctx)
 	}
+	c.queue.stop()
 	if ctx.Err() != nil {
 		s.end()
 	}
@@ -134,7 +136,6 @@ func (s *session) say(ctx context.Context, state payload.ConnectionState, limit 
 // serve sends what is queued until the connection or the context ends.
 func (s *session) serve(ctx context.Context) error {
 	s.client.setConnected()
-	s.client.queue.start()
 	var tasks sync.WaitGroup
 	tasks.Go(s.send)
 	tasks.Go(s.acknowledge)
@@ -147,7 +148,6 @@ func (s *session) serve(ctx context.Context) error {
 		s.fail(errClosed)
 	}
 	tasks.Wait()
-	s.client.queue.stop()
 	return s.cause
 }
 
