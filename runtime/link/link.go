@@ -62,7 +62,7 @@ type Config struct {
 	Serial       string        // payload.ValidID
 	SessionID    string        // begins the sessionId of every connection; empty draws one
 	KeepAlive    time.Duration // longest silence before the link is probed; 0 is 15 s
-	MaxPayload   int           // bytes of the largest message that is read; 0 is payload.MaxMessageBytes, which is the most
+	MaxPayload   int           // bytes of the largest message that is read; 0 is payload.MaxMessageBytes, the most
 	Logger       *slog.Logger
 	Handler      Handler
 }
