@@ -137,8 +137,11 @@ func (r *Room) shine(l *light, p, n, d vec) (diffuse vec, highlight float64) {
 		return vec{}, 0
 	}
 	fall := 1 / (0.6 + float64(dist*dist))
-	if mask := l.mask[cell(dir.scale(-1))]; mask != 0 && r.shadowed(l, mask, p.along(1e-3, n), dir.scale(dist)) {
-		return vec{}, 0
+	if mask := l.mask[cell(dir.scale(-1))]; mask != 0 {
+		back := ray{o: p.along(1e-3, n), d: dir, inv: vec{z: 1 / dir.z}} // things turn about z: they need no more
+		if r.shadowed(l, mask, &back, dist) {
+			return vec{}, 0
+		}
 	}
 	half := dir.sub(d).unit().dot(n)
 	half *= half // power of 32 by squaring
@@ -149,11 +152,9 @@ func (r *Room) shine(l *light, p, n, d vec) (diffuse vec, highlight float64) {
 	return l.power.scale(facing * fall), half * fall
 }
 
-// shadowed reports whether any thing of the mask stands between o and the light, which lies way from it. What is
+// shadowed reports whether any thing of the mask stops the ray on its way to the light, which is far away. What is
 // farther from the light than the surface cannot.
-func (r *Room) shadowed(l *light, mask uint64, o, way vec) bool {
-	far := way.length()
-	ray := newRay(o, way.scale(1/far))
+func (r *Room) shadowed(l *light, mask uint64, ray *ray, far float64) bool {
 	for ; mask != 0; mask &= mask - 1 {
 		i := bits.TrailingZeros64(mask)
 		if l.near[i] > far {
@@ -163,7 +164,7 @@ func (r *Room) shadowed(l *light, mask uint64, o, way vec) bool {
 		if i != notchBit {
 			t = r.things[i]
 		}
-		if t.blocks(&ray, far) {
+		if t.blocks(ray, far) {
 			return true
 		}
 	}
