@@ -22,7 +22,7 @@ func (d *daemon) watch(ctx context.Context, url string) error {
 			return errEnded
 		}
 		if err != nil {
-			return err
+			return fmt.Errorf("watching camera %s: %w", d.cfg.Cameras[0].Name, err)
 		}
 		seq, mono, wall := f.Seq, f.Mono, f.Wall
 		err = d.pipeline.Frame(ctx, f)

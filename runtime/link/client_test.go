@@ -137,7 +137,9 @@ func TestReplyToReplacesTheTopic(t *testing.T) {
 func TestRetainedAsksAreIgnored(t *testing.T) {
 	b := startBroker(t, "127.0.0.1:0")
 	watcher := newForeign(t, b.URL(), robotTopic("answer/+"))
+	witness := newForeign(t, b.URL(), robotTopic("ask"))
 	finish(t, watcher.Publish(robotTopic("ask"), 1, true, `{"requestId":"old","question":"q"}`))
+	<-witness.got // the broker acknowledges before it delivers: without this the robot might get it live
 	e := newEcho()
 	c := newClient(t, b.URL(), e)
 	runConnected(t, c)
