@@ -30,6 +30,7 @@ demo: build ## render a room, watch it as a camera, ask six questions over MQTT 
 
 # What setup-test installed must be there: a test that would skip for want of it fails instead.
 test: export VEGAD_REQUIRE_RTSP := 1
+test: export VEGAD_REQUIRE_MOSQUITTO := 1
 test: setup-test ## run every test with the race detector
 	@$(RUN) go test -race -tags '$(TAGS) matprofile' ./camera/gocv/...
 	@$(RUN) go test -race -tags '$(TAGS)' ./...

@@ -26,11 +26,9 @@ def place(cfg, p, ray, cells):
     h, w = cfg.grid
     u = (cells % w + 0.5 + p[..., 0]) * cfg.stride
     v = (torch.div(cells, w, rounding_mode="floor") + 0.5 + p[..., 1]) * cfg.stride
-    a0 = ((cells % w + 0.5) * cfg.stride - cfg.image[1] / 2) / cfg.focal
     b0 = ((torch.div(cells, w, rounding_mode="floor") + 0.5) * cfg.stride - cfg.image[0] / 2) / cfg.focal
     a, b = (u - cfg.image[1] / 2) / cfg.focal, (v - cfg.image[0] / 2) / cfg.focal
     pitch = torch.atan2(-ray[..., 2], ray[..., 0]) - torch.atan(b0)  # of the camera, from the cell's own ray
-    del a0
     d = torch.stack([torch.cos(pitch) - b * torch.sin(pitch), -a, -torch.sin(pitch) - b * torch.cos(pitch)], -1)
     return d / d.norm(dim=-1, keepdim=True) * torch.exp(p[..., 2:3])
 

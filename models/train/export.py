@@ -1,4 +1,4 @@
-"""Writes a bundle: ONNX graphs, golden values, size priors, manifest with digests. python -m train.export re-exports."""
+"""Writes a bundle: ONNX graphs, golden values, size priors, manifest with digests."""
 
 import copy
 import datetime

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vega-edge/vegad/models/modeltest"
 	"github.com/vega-edge/vegad/runtime/link/payload"
+	"github.com/vega-edge/vegad/runtime/link/payload/payloadtest"
 )
 
 // The six kinds as text and as queries, over labels of the test bundle.
@@ -161,7 +162,7 @@ func TestReplyTo(t *testing.T) {
 				t.Error("the answer came on the robot's own topic")
 			}
 			if m.Topic() == private {
-				checkSchema(t, "answer", m.Payload())
+				payloadtest.Check(t, "answer", m.Payload())
 				return
 			}
 		case <-limit:

@@ -1,7 +1,6 @@
 package daemon_test
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -14,7 +13,6 @@ import (
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.uber.org/goleak"
 
 	"github.com/vega-edge/vegad/camera/gocv"
@@ -25,6 +23,7 @@ import (
 	"github.com/vega-edge/vegad/runtime/engine"
 	"github.com/vega-edge/vegad/runtime/engine/enginetest"
 	"github.com/vega-edge/vegad/runtime/link/payload"
+	"github.com/vega-edge/vegad/runtime/link/payload/payloadtest"
 )
 
 func TestMain(m *testing.M) {
@@ -245,7 +244,7 @@ func (g *guest) await(name, part string) paho.Message {
 		select {
 		case m := <-g.got:
 			if m.Topic() == topic(name) && strings.Contains(string(m.Payload()), part) {
-				checkSchema(g.t, name, m.Payload())
+				payloadtest.Check(g.t, name, m.Payload())
 				return m
 			}
 		case <-limit:
@@ -283,28 +282,5 @@ func (g *guest) awaitState(holds func(payload.State) bool) payload.State {
 		if holds(s) {
 			return s
 		}
-	}
-}
-
-func checkSchema(t *testing.T, name string, message []byte) {
-	t.Helper()
-	data, err := payload.Schema(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource("s.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(message))
-	if err != nil {
-		t.Fatalf("%s: %v in %s", name, err, message)
-	}
-	if err := compiler.MustCompile("s.json").Validate(instance); err != nil {
-		t.Errorf("%s does not fit its schema: %v\n%s", name, err, message)
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/vega-edge/vegad/runtime/link/payload"
+	"github.com/vega-edge/vegad/runtime/link/payload/payloadtest"
 )
 
 // mosquitto is a real broker with its own command line clients.
@@ -119,7 +120,7 @@ func await(t *testing.T, lines <-chan string, name, part string) (text string, r
 			flag, rest, _ := strings.Cut(line, " ")
 			on, text, _ := strings.Cut(rest, " ")
 			if on == topic(name) && strings.Contains(text, part) {
-				checkSchema(t, name, []byte(text))
+				payloadtest.Check(t, name, []byte(text))
 				return text, flag == "1"
 			}
 		case <-ctx.Done():

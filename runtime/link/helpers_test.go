@@ -1,7 +1,6 @@
 package link
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"log/slog"
@@ -12,11 +11,11 @@ import (
 	"time"
 
 	paho "github.com/eclipse/paho.mqtt.golang"
-	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.uber.org/goleak"
 
 	"github.com/vega-edge/vegad/runtime/link/broker"
 	"github.com/vega-edge/vegad/runtime/link/payload"
+	"github.com/vega-edge/vegad/runtime/link/payload/payloadtest"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -189,7 +188,7 @@ func (f *foreign) next(t *testing.T, name string) received {
 			if m.topic != robotTopic(name) {
 				continue
 			}
-			checkSchema(t, name, m.payload)
+			payloadtest.Check(t, name, m.payload)
 			return m
 		case <-limit:
 			t.Fatalf("no message on %s", name)
@@ -225,30 +224,6 @@ func (f *foreign) nextAnswer(t *testing.T, id string) payload.Answer {
 		t.Errorf("the answer on %s is to %s", id, answer.RequestID)
 	}
 	return answer
-}
-
-// checkSchema holds a message from the wire against the published schema.
-func checkSchema(t *testing.T, topic string, message []byte) {
-	t.Helper()
-	data, err := payload.Schema(topic)
-	if err != nil {
-		t.Fatal(err)
-	}
-	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(data))
-	if err != nil {
-		t.Fatal(err)
-	}
-	compiler := jsonschema.NewCompiler()
-	if err := compiler.AddResource("s.json", doc); err != nil {
-		t.Fatal(err)
-	}
-	instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(message))
-	if err != nil {
-		t.Fatalf("%s: %v in %s", topic, err, message)
-	}
-	if err := compiler.MustCompile("s.json").Validate(instance); err != nil {
-		t.Errorf("%s does not fit its schema: %v\n%s", topic, err, message)
-	}
 }
 
 func decodeInto[T any](t *testing.T, data []byte) T {

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/vega-edge/vegad/runtime/link/payload"
+	"github.com/vega-edge/vegad/runtime/link/payload/payloadtest"
 )
 
 // mosquitto is a real broker with its own command line clients.
@@ -133,7 +134,7 @@ func await(t *testing.T, lines <-chan string, name, part string) string {
 		case line := <-lines:
 			topic, text, _ := strings.Cut(line, " ")
 			if topic == robotTopic(name) && strings.Contains(text, part) {
-				checkSchema(t, name, []byte(text))
+				payloadtest.Check(t, name, []byte(text))
 				return text
 			}
 		case <-ctx.Done():
