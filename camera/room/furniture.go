@@ -1,6 +1,9 @@
 package room
 
-import "math/rand/v2"
+import (
+	"math/bits"
+	"math/rand/v2"
+)
 
 // Labels are the kinds of things, in the order of their indices.
 var Labels = [...]string{
@@ -112,12 +115,8 @@ var makers = [len(Labels)]func(*maker){
 // measure finds the tight bounds and moves the own origin under their middle, so that a yaw turns about it.
 func (t *thing) measure() {
 	t.lo, t.hi = vec{1e9, 1e9, 1e9}, vec{-1e9, -1e9, -1e9}
-	for _, p := range t.parts {
-		h := p.half
-		if p.shape == frustum && p.taper > 1 {
-			h.x, h.y = h.x*p.taper, h.y*p.taper
-		}
-		a, b := p.center.sub(h), p.center.add(h)
+	for i := range t.parts {
+		a, b := t.parts[i].bounds()
 		t.lo = vec{min(t.lo.x, a.x), min(t.lo.y, a.y), min(t.lo.z, a.z)}
 		t.hi = vec{max(t.hi.x, b.x), max(t.hi.y, b.y), max(t.hi.z, b.z)}
 	}
@@ -125,7 +124,7 @@ func (t *thing) measure() {
 	for i := range t.parts {
 		p := &t.parts[i]
 		p.center = p.center.sub(shift)
-		p.lo, p.hi = p.center.sub(p.half), p.center.add(p.half)
+		p.lo, p.hi = p.bounds()
 	}
 	t.lo, t.hi = t.lo.sub(shift), t.hi.sub(shift)
 	t.place(vec{}, 0)
@@ -158,43 +157,52 @@ func (t *thing) local(r *ray, o vec) ray {
 // origin is the place p in the thing's own frame.
 func (t *thing) origin(p vec) vec { return t.turn.inverse(p.sub(t.pos)) }
 
-// bounded reports whether the ray in the own frame meets the thing's box before far.
-func (t *thing) bounded(l *ray, far float64) bool {
-	in, out := slab(l, &t.lo, &t.hi)
-	return in <= out && out >= nearest && in < far
+// touch is the nearest place found so far along a ray: where, and on which face of which part of which thing.
+type touch struct {
+	t    float64
+	who  int // the thing's number, cutCorner, or outerWall
+	part int
+	face face
 }
 
-// meet finds the nearest hit of the thing closer than h.t, for a ray whose origin is o in the own frame. The normal is
-// turned into the room's frame.
-func (t *thing) meet(r *ray, o vec, h *hit) bool {
-	if t.misses(r, h.t) {
+// Hits that belong to no thing.
+const (
+	outerWall = -1
+	cutCorner = -2
+)
+
+// meet looks for a hit of the thing nearer than best.t, for a ray whose origin is o in the own frame. Only the parts
+// of the set, a bit each, are tried. It leaves best.who to the caller.
+func (t *thing) meet(r *ray, o vec, parts uint32, best *touch) bool {
+	if t.misses(r, best.t) {
 		return false
 	}
 	l := t.local(r, o)
-	if !t.bounded(&l, h.t) {
-		return false
-	}
 	found := false
-	for i := range t.parts {
-		if t.parts[i].meet(&l, h) {
-			found = true
+	for ; parts != 0; parts &= parts - 1 {
+		i := bits.TrailingZeros32(parts)
+		if d, f, ok := t.parts[i].meet(&l, best.t); ok {
+			best.t, best.part, best.face, found = d, i, f, true
 		}
-	}
-	if found {
-		h.normal = t.turn.apply(h.normal)
 	}
 	return found
 }
 
-// blocks reports whether any part stops the ray before distance far.
-func (t *thing) blocks(r *ray, far float64) bool {
+// all is the set of all parts.
+func (t *thing) all() uint32 { return 1<<len(t.parts) - 1 }
+
+// surface describes the place that meet found, in the frame of the room.
+func (t *thing) surface(r *ray, o vec, at *touch) hit {
+	h := t.parts[at.part].surface(&ray{o: o, d: t.turn.inverse(r.d)}, at.t, at.face)
+	h.normal, h.who, h.part = t.turn.apply(h.normal), at.who, at.part
+	return h
+}
+
+// blocks reports whether any part of the set stops the ray before distance far.
+func (t *thing) blocks(r *ray, parts uint32, far float64) bool {
 	l := t.local(r, t.origin(r.o))
-	if !t.bounded(&l, far) {
-		return false
-	}
-	h := hit{t: far}
-	for i := range t.parts {
-		if t.parts[i].meet(&l, &h) {
+	for ; parts != 0; parts &= parts - 1 {
+		if _, _, ok := t.parts[bits.TrailingZeros32(parts)].meet(&l, far); ok {
 			return true
 		}
 	}

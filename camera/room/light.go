@@ -1,21 +1,25 @@
 package room
 
-import (
-	"math"
-	"math/bits"
-)
+import "math"
 
-// light is a point that shines, with a map of which things may stand in its way in each direction.
+// light is a point that shines, with a map of what may stand in its way in each direction.
 type light struct {
 	pos, power vec
-	mask       [cells * cells]uint64
-	near       [64]float64 // distance to the nearest point of each thing's bounding sphere
+	begin      [cells*cells + 1]int32 // where the occluders of each cell begin
+	lit        [cells * cells]float32 // distance up to which none of the cell's directions is in shadow
+	dark       [cells * cells]float32 // distance from which on all of the cell's directions are in shadow
+	occluders  []occluder             // cell by cell
 }
 
-const (
-	cells    = 64 // the octahedral map has cells x cells directions
-	notchBit = 63 // the cut corner's bit in a mask; the things have those of their numbers
-)
+// occluder is one thing in one cell of a light's map.
+type occluder struct {
+	cell  int16
+	who   int16   // the thing's number, or cutCorner
+	parts uint32  // those that may be met, a bit each
+	near  float32 // what is nearer to the light than this is not in the thing's shadow
+}
+
+const cells = 96 // the octahedral map has cells x cells directions
 
 // light hangs lamps under the ceiling and lets daylight in, and prepares the shadow maps.
 func (r *Room) light() {
@@ -41,47 +45,100 @@ func (r *Room) light() {
 
 func (r *Room) addLight(pos, power vec) {
 	l := light{pos: pos, power: power}
+	for i := range l.dark {
+		l.lit[i], l.dark[i] = math.MaxFloat32, math.MaxFloat32
+	}
+	var found []occluder
 	for i := range r.things {
-		l.shade(r.things[i], i)
+		found = l.shade(r.things[i], i, found)
 	}
 	if r.notch != nil {
-		l.shade(r.notch, notchBit)
+		found = l.shade(r.notch, cutCorner, found)
 	}
+	l.sort(found)
 	r.lights = append(r.lights, l)
 }
 
-// shade marks every direction in which t could stop this light: first by its bounding sphere, then by its box, grown by
-// what the cell's directions spread to at its far end.
-func (l *light) shade(t *thing, number int) {
-	bit := uint64(1) << number
+// shade marks every direction in which t could stop this light: first by its bounding sphere, then by the boxes of its
+// parts, grown by what the cell's directions spread to at its far end. It appends to found.
+func (l *light) shade(t *thing, who int, found []occluder) []occluder {
 	to := t.center.sub(l.pos)
 	d := to.length()
-	l.near[number] = d - t.radius
+	o := occluder{who: int16(who)}
 	if d <= t.radius*1.01 {
-		for i := range l.mask {
-			l.mask[i] |= bit
+		o.parts = t.all()
+		for i := range l.dark {
+			o.cell = int16(i)
+			found = append(found, o)
 		}
-		return
+		return found
 	}
 	dir := to.scale(1 / d)
 	sin := t.radius / d
 	cos := math.Sqrt(1 - float64(sin*sin))
-	o := t.origin(l.pos)
-	for i := range l.mask {
+	origin := t.origin(l.pos)
+	for i := range l.dark {
 		c := &cones[i] // the angle between is at most the sum of both half angles
 		if dir.dot(c.axis) < float64(cos*c.cos)-float64(sin*c.sin)-1e-4 {
 			continue
 		}
-		grow := (d + t.radius) * c.sin / c.cos
-		lo, hi := t.lo.sub(vec{grow, grow, grow}), t.hi.add(vec{grow, grow, grow})
-		r := newRay(o, t.turn.inverse(c.axis))
-		if in, out := slab(&r, &lo, &hi); in <= out && out >= 0 {
-			l.mask[i] |= bit
+		axis := newRay(origin, t.turn.inverse(c.axis))
+		parts, near, dark := t.shadow(&axis, (d+t.radius)*c.sin/c.cos)
+		if parts == 0 {
+			continue
 		}
+		o.cell, o.parts, o.near = int16(i), parts, float32(max(near, d-t.radius)-1e-3)
+		found = append(found, o)
+		l.dark[i] = min(l.dark[i], float32(dark))
+	}
+	return found
+}
+
+// sort stores the occluders cell by cell.
+func (l *light) sort(found []occluder) {
+	for _, o := range found {
+		l.begin[o.cell+1]++
+	}
+	for i := range l.dark {
+		l.begin[i+1] += l.begin[i]
+	}
+	next := l.begin
+	l.occluders = make([]occluder, len(found))
+	for _, o := range found {
+		l.occluders[next[o.cell]] = o
+		l.lit[o.cell] = min(l.lit[o.cell], o.near)
+		next[o.cell]++
 	}
 }
 
-// cone holds all directions of one cell of the octahedral map.
+// shadow follows a bundle of rays in the own frame that spreads to grow around its axis. It returns the parts that any
+// of them may meet; the distance up to which none does; and the one from which on a cuboid surely stops all of them,
+// infinite when none does.
+func (t *thing) shadow(axis *ray, grow float64) (parts uint32, near, dark float64) {
+	g := vec{grow, grow, grow}
+	near, dark = math.Inf(1), math.Inf(1)
+	for i := range t.parts {
+		p := &t.parts[i]
+		lo, hi := p.lo.sub(g), p.hi.add(g)
+		in, out := slab(axis, &lo, &hi)
+		if in > out || out < 0 {
+			continue
+		}
+		parts |= 1 << i
+		near = min(near, in)
+		lo, hi = p.lo.add(g), p.hi.sub(g)
+		if p.shape != cuboid || lo.x >= hi.x || lo.y >= hi.y || lo.z >= hi.z {
+			continue
+		}
+		if in, out := slab(axis, &lo, &hi); in <= out && in > 0 {
+			dark = min(dark, in+float64(2*grow)+1e-3)
+		}
+	}
+	return parts, near, dark
+}
+
+// cone holds all directions from a light of one cell of the octahedral map, which is folded by the opposite directions:
+// most light comes from above, and the upper half needs no folding.
 type cone struct {
 	axis     vec
 	sin, cos float64 // of the half angle
@@ -100,7 +157,7 @@ func newCones() *[cells * cells]cone {
 			cos = min(cos, mid.dot(unfold(c[0]/cells, c[1]/cells)))
 		}
 		cos = 1 - float64(1.2*(1-cos)) // a margin for edges that bulge between the corners
-		out[i] = cone{axis: mid, cos: cos, sin: math.Sqrt(1 - float64(cos*cos))}
+		out[i] = cone{axis: mid.scale(-1), cos: cos, sin: math.Sqrt(1 - float64(cos*cos))}
 	}
 	return &out
 }
@@ -115,7 +172,7 @@ func unfold(u, v float64) vec {
 	return vec{x, y, z}.unit()
 }
 
-// cell is the inverse of unfold, as the index of a cell.
+// cell is the index of the cell for light that arrives from the direction d, of any length.
 func cell(d vec) int {
 	k := 1 / (math.Abs(d.x) + math.Abs(d.y) + math.Abs(d.z))
 	x, y := d.x*k, d.y*k
@@ -126,45 +183,54 @@ func cell(d vec) int {
 	return min(cx, cells-1) + cells*min(cy, cells-1)
 }
 
-// shine is the light that reaches a surface point with normal n, before the surface's own colour, and the highlight
-// that an observer in direction -d sees.
-func (r *Room) shine(l *light, p, n, d vec) (diffuse vec, highlight float64) {
+// shine is the light that reaches the place p of a hit, before the surface's own colour, and the highlight that an
+// observer in direction -d sees.
+func (r *Room) shine(l *light, p vec, h *hit, d vec) (diffuse vec, highlight float64) {
 	to := l.pos.sub(p)
-	dist := to.length()
-	dir := to.scale(1 / dist)
-	facing := n.dot(dir)
+	facing := h.normal.dot(to)
 	if facing <= 0 {
 		return vec{}, 0
 	}
-	fall := 1 / (0.6 + float64(dist*dist))
-	if mask := l.mask[cell(dir.scale(-1))]; mask != 0 {
-		back := ray{o: p.along(1e-3, n), d: dir, inv: vec{z: 1 / dir.z}} // things turn about z: they need no more
-		if r.shadowed(l, mask, &back, dist) {
+	square := to.dot(to)
+	dist := math.Sqrt(square)
+	dir := to.scale(1 / dist)
+	at := cell(to)
+	if dist > float64(l.dark[at]) {
+		return vec{}, 0
+	}
+	if dist > float64(l.lit[at]) {
+		back := ray{o: p.along(1e-3, h.normal), d: dir, inv: vec{z: 1 / dir.z}} // things turn about z: they need no more
+		if r.shadowed(l.occluders[l.begin[at]:l.begin[at+1]], &back, h, dist) {
 			return vec{}, 0
 		}
 	}
-	half := dir.sub(d).unit().dot(n)
-	half *= half // power of 32 by squaring
-	half *= half
-	half *= half
-	half *= half
-	half *= half
-	return l.power.scale(facing * fall), half * fall
+	fall := 1 / (0.6 + square)
+	half := dir.sub(d)
+	cos := half.dot(h.normal)
+	shiny := float64(cos*cos) / half.dot(half) // the square of the cosine; its power of 16 by squaring
+	shiny *= shiny
+	shiny *= shiny
+	shiny *= shiny
+	shiny *= shiny
+	return l.power.scale(facing / dist * fall), shiny * fall
 }
 
-// shadowed reports whether any thing of the mask stops the ray on its way to the light, which is far away. What is
-// farther from the light than the surface cannot.
-func (r *Room) shadowed(l *light, mask uint64, ray *ray, far float64) bool {
-	for ; mask != 0; mask &= mask - 1 {
-		i := bits.TrailingZeros64(mask)
-		if l.near[i] > far {
+// shadowed reports whether any of the occluders stops a ray from the hit to the light, which is far away. The part that
+// was hit does not: it is convex and its surface faces the light.
+func (r *Room) shadowed(occluders []occluder, back *ray, h *hit, far float64) bool {
+	for i := range occluders {
+		o := &occluders[i]
+		if float64(o.near) > far {
 			continue
 		}
-		t := r.notch
-		if i != notchBit {
-			t = r.things[i]
+		t, parts := r.notch, o.parts
+		if o.who != cutCorner {
+			t = r.things[o.who]
 		}
-		if t.blocks(ray, far) {
+		if int(o.who) == h.who {
+			parts &^= 1 << h.part
+		}
+		if parts != 0 && t.blocks(back, parts, far) {
 			return true
 		}
 	}

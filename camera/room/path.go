@@ -97,12 +97,12 @@ func (r *Room) clearance(x, y float64) float64 {
 func (r *Room) ahead(p Pose, side float64) float64 {
 	t := turnOf(p.Yaw + side)
 	ray := newRay(vec{p.X, p.Y, 0.5}, vec{t.c, t.s, 1e-6}.unit())
-	h := hit{t: r.exit(&ray)}
+	near := touch{t: r.exit(&ray)}
 	r.solids(func(t *thing) bool {
-		t.meet(&ray, t.origin(ray.o), &h)
+		t.meet(&ray, t.origin(ray.o), t.all(), &near)
 		return true
 	})
-	return h.t
+	return near.t
 }
 
 // Advance drives for dt seconds in small steps.

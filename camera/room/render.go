@@ -21,12 +21,18 @@ type Renderer struct {
 	pixel         float64 // angle that a pixel covers, rad
 	linear        []float32
 	blurred       []float32
-	tiles         [][]int16
+	tiles         [][]shown
 	origins       [MaxThings + 1]vec // the camera in each thing's own frame; the cut corner is last
 	cols, rows    int
 }
 
 const tileSize = 8
+
+// shown are the parts of one thing that may show in a tile, a bit each.
+type shown struct {
+	who   int // the thing's number, or cutCorner
+	parts uint32
+}
 
 // NewRenderer makes a renderer for pictures of width x height pixels and a horizontal field of view in radians.
 func NewRenderer(width, height int, hfov float64) *Renderer {
@@ -36,7 +42,7 @@ func NewRenderer(width, height int, hfov float64) *Renderer {
 		linear: make([]float32, 3*width*height), blurred: make([]float32, 3*width*height),
 		cols: (width + tileSize - 1) / tileSize, rows: (height + tileSize - 1) / tileSize,
 	}
-	r.tiles = make([][]int16, r.cols*r.rows)
+	r.tiles = make([][]shown, r.cols*r.rows)
 	return r
 }
 
@@ -98,33 +104,51 @@ func (r *Renderer) direction(e *eye, u, v float64) vec {
 // shoot finds what one pixel shows.
 func (r *Renderer) shoot(m *Room, e *eye, x, y int, pic *Picture) {
 	ray := newRay(e.pos, r.direction(e, float64(x)+0.5, float64(y)+0.5))
-	best := hit{t: m.exit(&ray)}
-	who := -1
-	for _, i := range r.tiles[y/tileSize*r.cols+x/tileSize] {
-		h := hit{t: math.Inf(1)}
-		if i < 0 {
-			h.t = best.t
-			if m.notch.meet(&ray, r.origins[MaxThings], &h) {
-				best, who = h, -2
-			}
+	best := touch{t: m.exit(&ray), who: outerWall}
+	for _, s := range r.tiles[y/tileSize*r.cols+x/tileSize] {
+		hit := touch{t: best.t, who: s.who}
+		if s.who >= 0 {
+			hit.t = math.Inf(1) // also what is hidden counts
+		}
+		t, o := r.thing(m, s.who)
+		if !t.meet(&ray, o, s.parts, &hit) {
 			continue
 		}
-		if m.things[i].meet(&ray, r.origins[i], &h) {
-			pic.Whole[i]++
-			if h.t < best.t {
-				best, who = h, int(i)
-			}
+		if s.who >= 0 {
+			pic.Whole[s.who]++
+		}
+		if hit.t < best.t {
+			best = hit
 		}
 	}
 	at := y*r.width + x
 	pic.Depth[at] = float32(best.t)
 	pic.Instance[at] = 0
-	if who >= 0 {
-		pic.Instance[at] = uint8(who + 1)
-		pic.Visible[who]++
+	if best.who >= 0 {
+		pic.Instance[at] = uint8(best.who + 1)
+		pic.Visible[best.who]++
 	}
-	c := m.color3(&ray, &best, who, r.pixel)
+	c := r.shade(m, &ray, &best)
 	r.linear[3*at], r.linear[3*at+1], r.linear[3*at+2] = float32(c.x), float32(c.y), float32(c.z)
+}
+
+// thing returns a thing or the cut corner, and where the camera is in its own frame.
+func (r *Renderer) thing(m *Room, who int) (*thing, vec) {
+	if who == cutCorner {
+		return m.notch, r.origins[MaxThings]
+	}
+	return m.things[who], r.origins[who]
+}
+
+// shade is the light that comes from the place that a ray of the camera met.
+func (r *Renderer) shade(m *Room, ray *ray, at *touch) vec {
+	if at.who == outerWall {
+		h := hit{t: at.t, who: outerWall}
+		return m.light3(ray, &h, m.shell(ray.o.along(at.t, ray.d), &h), r.pixel)
+	}
+	t, o := r.thing(m, at.who)
+	h := t.surface(ray, o, at)
+	return m.light3(ray, &h, &t.mats[h.mat], r.pixel)
 }
 
 // exit is the distance at which a ray that starts inside leaves the outer walls.
@@ -133,18 +157,9 @@ func (m *Room) exit(r *ray) float64 {
 	return out
 }
 
-// color3 shades a hit. who is the thing, -2 the cut corner, -1 the outer walls.
-func (m *Room) color3(r *ray, h *hit, who int, pixel float64) vec {
+// light3 is the light that leaves a hit of the material towards the ray's origin.
+func (m *Room) light3(r *ray, h *hit, mat *material, pixel float64) vec {
 	p := r.o.along(h.t, r.d)
-	var mat *material
-	switch {
-	case who >= 0:
-		mat = &m.things[who].mats[h.mat]
-	case who == -2:
-		mat = &m.notch.mats[0]
-	default:
-		mat = m.shell(p, h)
-	}
 	if h.normal.dot(r.d) > 0 {
 		h.normal = h.normal.scale(-1)
 	}
@@ -153,7 +168,7 @@ func (m *Room) color3(r *ray, h *hit, who int, pixel float64) vec {
 	light := m.ambient.scale(0.75 + float64(0.25*h.normal.z))
 	shiny := 0.0
 	for i := range m.lights {
-		diffuse, highlight := m.shine(&m.lights[i], p, h.normal, r.d)
+		diffuse, highlight := m.shine(&m.lights[i], p, h, r.d)
 		light = light.add(diffuse)
 		shiny += highlight
 	}
@@ -190,51 +205,55 @@ func (m *Room) shell(p vec, h *hit) *material {
 	}
 }
 
-// cull lists for each tile of the picture the things whose bounding sphere may show in it.
+// cull lists for each tile of the picture the parts that may show in it.
 func (r *Renderer) cull(m *Room, e eye) {
 	for i := range r.tiles {
 		r.tiles[i] = r.tiles[i][:0]
 	}
 	if m.notch != nil {
-		r.list(-2, m.notch, e)
+		r.origins[MaxThings] = m.notch.origin(e.pos)
+		r.list(cutCorner, m.notch, e)
 	}
 	for i, t := range m.things {
-		r.list(int16(i), t, e)
+		r.origins[i] = t.origin(e.pos)
+		r.list(i, t, e)
 	}
 }
 
-// list adds a thing to the tiles that its box can show in: those in the rectangle around its projected edges.
-func (r *Renderer) list(id int16, t *thing, e eye) {
-	slot := int(id)
-	if id < 0 {
-		slot = MaxThings
-	}
-	r.origins[slot] = t.origin(e.pos)
-	x0, y0, x1, y1 := r.project(t, e)
-	for ty := max(0, int(y0)/tileSize); ty <= min(r.rows-1, int(y1)/tileSize); ty++ {
-		for tx := max(0, int(x0)/tileSize); tx <= min(r.cols-1, int(x1)/tileSize); tx++ {
-			r.tiles[ty*r.cols+tx] = append(r.tiles[ty*r.cols+tx], id)
+// list adds the parts of a thing to the tiles that they can show in: those in the rectangle around a part's projected
+// box.
+func (r *Renderer) list(who int, t *thing, e eye) {
+	for i := range t.parts {
+		x0, y0, x1, y1 := r.project(t, &t.parts[i], e)
+		for ty := max(0, int(y0)/tileSize); ty <= min(r.rows-1, int(y1)/tileSize); ty++ {
+			for tx := max(0, int(x0)/tileSize); tx <= min(r.cols-1, int(x1)/tileSize); tx++ {
+				tile := &r.tiles[ty*r.cols+tx]
+				if n := len(*tile); n == 0 || (*tile)[n-1].who != who {
+					*tile = append(*tile, shown{who: who})
+				}
+				(*tile)[len(*tile)-1].parts |= 1 << i
+			}
 		}
 	}
 }
 
-// project bounds the part of the thing's box before the camera in picture coordinates, clipped to the picture. The
+// project bounds what shows of a part's box before the camera in picture coordinates, clipped to the picture. The
 // range is empty (x0 > x1) when nothing of it can show.
-func (r *Renderer) project(t *thing, e eye) (x0, y0, x1, y1 float64) {
+func (r *Renderer) project(t *thing, p *part, e eye) (x0, y0, x1, y1 float64) {
 	const near = 0.02
 	w, h := float64(r.width), float64(r.height)
 	x0, y0, x1, y1 = w, h, -tileSize-1, -tileSize-1
 	var corner [8]vec // in the axes of the picture: right, down, forward
 	for i := range corner {
-		c := t.lo
+		c := p.lo
 		if i&1 != 0 {
-			c.x = t.hi.x
+			c.x = p.hi.x
 		}
 		if i&2 != 0 {
-			c.y = t.hi.y
+			c.y = p.hi.y
 		}
 		if i&4 != 0 {
-			c.z = t.hi.z
+			c.z = p.hi.z
 		}
 		q := t.pos.add(t.turn.apply(c)).sub(e.pos)
 		corner[i] = vec{q.dot(e.right), q.dot(e.down), q.dot(e.forward)}

@@ -29,7 +29,8 @@ func (r *Room) NewSensor(clip uint64) *Sensor {
 	}
 }
 
-// smooth shoots two more rays through each pixel at the edge of a thing and averages, as a real pixel would.
+// smooth shoots a second ray through each pixel at the edge of a thing, towards its neighbours, and averages: a real
+// pixel would see both.
 func (r *Renderer) smooth(m *Room, e *eye, pic *Picture) {
 	w := r.width
 	for y := range r.height - 1 {
@@ -39,9 +40,9 @@ func (r *Renderer) smooth(m *Room, e *eye, pic *Picture) {
 			if id == pic.Instance[at+1] && id == pic.Instance[at+w] {
 				continue
 			}
-			a, b := r.sample(m, e, float64(x)+0.75, float64(y)+0.3), r.sample(m, e, float64(x)+0.35, float64(y)+0.8)
-			for c, v := range [3]float64{a.x + b.x, a.y + b.y, a.z + b.z} {
-				r.linear[3*at+c] = (r.linear[3*at+c] + float32(v)) / 3
+			c := r.sample(m, e, float64(x)+0.9, float64(y)+0.85)
+			for i, v := range [3]float64{c.x, c.y, c.z} {
+				r.linear[3*at+i] = (r.linear[3*at+i] + float32(v)) / 2
 			}
 		}
 	}
@@ -50,18 +51,13 @@ func (r *Renderer) smooth(m *Room, e *eye, pic *Picture) {
 // sample is the light that comes along one ray.
 func (r *Renderer) sample(m *Room, e *eye, u, v float64) vec {
 	ray := newRay(e.pos, r.direction(e, u, v))
-	best := hit{t: m.exit(&ray)}
-	who := -1
-	for _, i := range r.tiles[int(v)/tileSize*r.cols+int(u)/tileSize] {
-		t, o := m.notch, r.origins[MaxThings]
-		if i >= 0 {
-			t, o = m.things[i], r.origins[i]
-		}
-		if t.meet(&ray, o, &best) {
-			who = int(i)
+	best := touch{t: m.exit(&ray), who: outerWall}
+	for _, s := range r.tiles[int(v)/tileSize*r.cols+int(u)/tileSize] {
+		if t, o := r.thing(m, s.who); t.meet(&ray, o, s.parts, &best) {
+			best.who = s.who
 		}
 	}
-	return m.color3(&ray, &best, who, r.pixel)
+	return r.shade(m, &ray, &best)
 }
 
 // develop turns linear light into the bytes of a picture: blur, exposure, vignette, gamma, noise.
