@@ -37,7 +37,7 @@ class Config:
 
 
 NANO = Config(
-    name="nano", rooms=12800, steps=5000, clips=16, widths=(24, 48, 96), geometry=64, meaning=64, generative=96, width=96
+    name="nano", rooms=16000, steps=5000, clips=16, widths=(24, 48, 96), geometry=64, meaning=64, generative=96, width=96
 )
 SMOKE = Config(
     name="smoke", rooms=64, steps=4, clips=4, widths=(8, 16, 16), geometry=16, meaning=16, generative=16, width=16

@@ -118,7 +118,7 @@ def total(cfg, out, batch, family, labels):
     room = laplace((out["room"][:, :4] - room_t).abs(), out["room"][:, 4:].clamp(-8, 4)).mean()
     parts = {
         "heat": e[0] * heat, "box": 0.5 * e[1] * box, "color": 0.3 * e[2] * attrs, "depth": 0.5 * e[3] * depth,
-        "ego": 0.1 * ego, "room": 0.1 * room, "embed": 0.15 * embed_loss(out, batch),
+        "ego": 0.3 * ego, "room": 0.1 * room, "embed": 0.15 * embed_loss(out, batch),
         "probe_depth": 0.3 * depth_loss(out["probe_depth"], batch["depth"]),
         "probe_class": 0.5 * F.cross_entropy(out["probe_class"], batch["kind"]),
     }

@@ -13,7 +13,7 @@ import time
 import numpy as np
 import torch
 
-from . import decode, export, loss
+from . import decode, export, loss, muon
 from .config import NANO, SMOKE
 from .data import Clips
 from .net import Model
@@ -68,7 +68,7 @@ class Trainer:
         self.labels, self.colors = clips.meta["labels"], clips.meta["colors"]
         self.model = Model(cfg, len(self.labels), len(self.colors)).to(memory_format=torch.channels_last)
         self.mean = copy.deepcopy(self.model).eval()
-        self.opt = torch.optim.AdamW(self.model.parameters(), lr=cfg.rate, weight_decay=0.02)
+        self.opts = muon.both(self.model, cfg.rate)
         self.step, self.spent = 0, 0.0
         self.count = max(len(clips) - HELD_OUT, len(clips) // 2)
         self.work = pathlib.Path(a.work)
@@ -80,12 +80,14 @@ class Trainer:
         s = torch.load(self.work / "last.pt", weights_only=False)
         self.model.load_state_dict(s["model"])
         self.mean.load_state_dict(s["mean"])
-        self.opt.load_state_dict(s["opt"])
+        for opt, state in zip(self.opts, s["opts"]):
+            opt.load_state_dict(state)
         self.step, self.spent = s["step"], s["spent"]
         print(f"continuing at step {self.step}")
 
     def save(self):
-        state = {"model": self.model.state_dict(), "mean": self.mean.state_dict(), "opt": self.opt.state_dict()}
+        opts = [opt.state_dict() for opt in self.opts]
+        state = {"model": self.model.state_dict(), "mean": self.mean.state_dict(), "opts": opts}
         torch.save(state | {"step": self.step, "spent": self.spent}, self.work / "part.pt")
         (self.work / "part.pt").rename(self.work / "last.pt")
 
@@ -118,17 +120,18 @@ class Trainer:
     def one(self, batch, family):
         cfg = self.cfg
         context = torch.nn.functional.one_hot(torch.full((2 * cfg.clips,), family), len(cfg.families)).float()
-        for g in self.opt.param_groups:
-            g["lr"] = rate(cfg, self.share())
+        for opt in self.opts:
+            opt.zero_grad(set_to_none=True)
+            opt.param_groups[0]["lr"] = rate(cfg, self.share())
         self.model.train()
         with torch.autocast("cpu", dtype=torch.bfloat16):
             out = self.model(batch["frames"], batch["times"], batch["rays"], context)
         out = {k: v.float() for k, v in out.items()}
         value, parts = loss.total(cfg, out, batch, cfg.families[family], len(self.labels))
-        self.opt.zero_grad(set_to_none=True)
         value.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
-        self.opt.step()
+        for opt in self.opts:
+            opt.step()
         self.average()
         return parts
 

@@ -85,6 +85,20 @@ class Gate(nn.Module):
         return gate.transpose(1, 2).reshape(b, 1, h, w), fused.transpose(1, 2).reshape(b, c, h, w)
 
 
+def reach(rays):
+    """[B,1,h,w]: ln of the distance to the floor along each ray, at most 4 m; 4 m where the ray meets no floor.
+
+    Distances are learnt as what differs from it: an empty room has almost nothing left to learn.
+    """
+    return -torch.log(rays[:, 3:4].clamp(0.25, 4.0))
+
+
+def raised(field, channel, ground):
+    """The field with one channel counted from the ground's distance."""
+    before, it, after = field[:, :channel], field[:, channel : channel + 1], field[:, channel + 1 :]
+    return torch.cat(([before] if channel else []) + [it + ground, after], 1)
+
+
 class Head(nn.Module):
     """Generative and semantic tokens, the rays of the camera and the question's context to everything that is said."""
 
@@ -92,7 +106,7 @@ class Head(nn.Module):
         super().__init__()
         self.gen, self.sem = nn.Conv2d(cg, width, 1), nn.Conv2d(cs, width, 1)
         self.gate = Gate(width, families)
-        self.join = conv(width + 4, width)
+        self.join = conv(width + 5, width)
         self.body = nn.Sequential(Residual(width), Residual(width, 2))
         self.branch = conv(width, width)
         self.heat = nn.Conv2d(width, labels, 1)
@@ -104,7 +118,7 @@ class Head(nn.Module):
         h, w = grid
         self.pool = nn.AvgPool2d(5)
         cells = (h // 5) * (w // 5)
-        self.squeeze = nn.Conv2d(cg, 32, 1)
+        self.squeeze = conv(cg, 32)
         self.ego = nn.Sequential(nn.Linear(32 * cells, 64), nn.ReLU(), nn.Linear(64, 6))
         self.narrow = nn.Conv2d(width, 32, 1)
         self.room = nn.Sequential(nn.Linear(32 * cells, 64), nn.ReLU(), nn.Linear(64, 8))
@@ -112,14 +126,15 @@ class Head(nn.Module):
 
     def forward(self, generative, semantic, rays, context):
         gate, fused = self.gate(self.sem(semantic), self.gen(generative), context)
-        x = self.body(self.join(torch.cat([fused, rays], 1)))
+        ground = reach(rays)
+        x = self.body(self.join(torch.cat([fused, rays, ground], 1)))
         y = self.branch(x)
-        ego = self.ego(self.pool(F.relu(self.squeeze(generative))).flatten(1))
+        ego = self.ego(self.pool(self.squeeze(generative)).flatten(1))
         room = self.room(self.pool(F.relu(self.narrow(x))).flatten(1))
         return {
-            "gate": gate, "fused": fused, "heat": self.heat(y), "box": self.box(y),
+            "gate": gate, "fused": fused, "heat": self.heat(y), "box": raised(self.box(y), 2, ground),
             "box_logvar": self.spread(y).clamp(-8, 6), "attributes": self.attributes(y),
-            "embedding": F.normalize(self.embed(y), dim=1), "depth": self.depth(x), "ego": ego, "room": room,
+            "embedding": F.normalize(self.embed(y), dim=1), "depth": raised(self.depth(x), 0, ground), "ego": ego, "room": room,
         }
 
 
