@@ -40,9 +40,20 @@ func (r *Room) Walk(clip uint64) *Walk {
 	return w
 }
 
-// Drive returns the poses of one clip: frames poses, dt seconds apart.
+// Drive returns the poses of one clip from the start of its walk: frames poses, dt seconds apart.
 func (r *Room) Drive(clip uint64, frames int, dt float64) []Pose {
+	return r.Walk(clip).drive(frames, dt)
+}
+
+// Excerpt is Drive from a random moment of the walk's first half minute. A robot that has been about for a while stands
+// closer to walls and things than one that was just set down where there is room.
+func (r *Room) Excerpt(clip uint64, frames int, dt float64) []Pose {
 	w := r.Walk(clip)
+	w.Advance(rand.New(rand.NewPCG(r.Seed, 0x65786370+clip)).Float64() * 30)
+	return w.drive(frames, dt)
+}
+
+func (w *Walk) drive(frames int, dt float64) []Pose {
 	out := make([]Pose, frames)
 	for i := range out {
 		out[i] = w.Pose()

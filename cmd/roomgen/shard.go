@@ -37,7 +37,7 @@ func (s *shard) clip(j *job, r *room.Renderer, pic *room.Picture, n int) {
 	s.size = append(s.size, float32(m.Length), float32(m.Width), float32(m.Height), float32(m.Area()))
 	s.list(m)
 	sensor := m.NewSensor(clip)
-	for _, p := range m.Drive(clip, j.frames, j.dt) {
+	for _, p := range m.Excerpt(clip, j.frames, j.dt) {
 		r.Render(m, p, sensor, pic)
 		s.pose = append(s.pose, float32(p.X), float32(p.Y), float32(p.Yaw), float32(p.Height), float32(p.Pitch),
 			float32(p.Roll))
