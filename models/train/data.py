@@ -1,7 +1,10 @@
 """Shards of roomgen as batches of windows with targets on the token grid."""
 
+import concurrent.futures
 import dataclasses
+import itertools
 import json
+import os
 import pathlib
 
 import numpy as np
@@ -10,28 +13,26 @@ import torch
 CELLS = 5  # cells of one thing that learn its box
 VISIBLE = 12  # pixels below which a thing is not asked for
 SHARE = 0.15  # and the part of it that must not be hidden
+UNKNOWN = -9.0  # ln depth of cells whose depth nobody measured
 
 
 def rays(cfg, height, pitch):
     """[n,4,h,w]: unit ray in the levelled camera frame (forward, left, up) and 1/m to the floor, for each cell."""
     h, w = cfg.grid
-    v, u = np.meshgrid((np.arange(h) + 0.5) * cfg.stride, (np.arange(w) + 0.5) * cfg.stride, indexing="ij")
-    a, b = (u - cfg.image[1] / 2) / cfg.focal, (v - cfg.image[0] / 2) / cfg.focal
-    c, s = np.cos(pitch)[:, None, None], np.sin(pitch)[:, None, None]
-    x, y, z = c - b * s, np.broadcast_to(-a, (len(height), h, w)), -s - b * c
-    n = np.sqrt(x * x + y * y + z * z)
-    x, y, z = x / n, y / n, z / n
-    floor = np.maximum(-z, 0) / height[:, None, None]
-    return np.stack([x, y, z, floor], 1).astype(np.float32)
+    v, u = torch.meshgrid((torch.arange(h) + 0.5) * cfg.stride, (torch.arange(w) + 0.5) * cfg.stride, indexing="ij")
+    a, b = ((u - cfg.image[1] / 2) / cfg.focal).to(pitch), ((v - cfg.image[0] / 2) / cfg.focal).to(pitch)
+    c, s = torch.cos(pitch)[:, None, None], torch.sin(pitch)[:, None, None]
+    ray = torch.stack([c - b * s, (-a).expand(len(height), h, w), -s - b * c], 1)
+    ray = ray / ray.norm(dim=1, keepdim=True)
+    return torch.cat([ray, (-ray[:, 2:]).clamp(min=0) / height[:, None, None, None]], 1)
 
 
 @dataclasses.dataclass
 class Shard:
-    """The arrays of one shard; rgb stays on disk."""
+    """The targets of one shard."""
 
-    rgb: np.ndarray
     cells: np.ndarray  # [N,T,M,CELLS] grid cells that a thing covers, best first, -1 for none
-    geo: np.ndarray  # [N,T,M,5] u, v of the centre (pixels), ln distance, yaw from the camera's heading, sigma of the peak
+    geo: np.ndarray  # [N,T,M,5] u, v of the centre (pixels), ln distance, yaw from the camera's heading, the peak's sigma
     things: np.ndarray  # [N,M,12] as roomgen writes them
     depth: np.ndarray  # [N,T,h,w] ln metres
     kind: np.ndarray  # [N,T,h,w] label + 1 at the cell's middle, 0 for the room
@@ -78,6 +79,14 @@ def geometry(cfg, things, pose):
     return np.stack([np.clip(u, -160, 320), np.clip(v, -160, 320), dist, turn], -1)
 
 
+def cell_depth(mm):
+    """ln metres [N,T,h,w] from millimetres [N,T,h,k,w,k]; a cell of which less than half is known is UNKNOWN."""
+    known = mm > 0
+    share = known.mean((3, 5))
+    total = np.where(known, np.log(np.maximum(mm.astype(np.float32) / 1000, 0.05)), 0).mean((3, 5))
+    return np.where(share >= 0.5, total / np.maximum(share, 0.5), UNKNOWN)
+
+
 def load(cfg, folder):
     """Reads one shard and builds its targets."""
     read = lambda name, **kw: np.load(folder / f"{name}.npy", **kw)
@@ -87,43 +96,63 @@ def load(cfg, folder):
     geo = np.concatenate([geometry(cfg, things, pose), sigma[..., None]], -1).astype(np.float32)
     h, w = cfg.grid
     k = inst.shape[2] // h
-    mm = np.log(np.maximum(read("depth").astype(np.float32) / 1000, 0.05))
-    depth = mm.reshape(*mm.shape[:2], h, k, w, k).mean((3, 5))
+    depth = cell_depth(read("depth").reshape(*inst.shape[:2], h, k, w, k))
     label = np.concatenate([np.zeros((len(things), 1)), things[:, :, 1] + 1], 1).astype(np.uint8)
     middle = inst[:, :, k // 2 :: k, k // 2 :: k]
     kind = label[np.arange(len(things))[:, None, None, None], middle]
-    return Shard(read("rgb", mmap_mode="r"), cells, geo, things, depth.astype(np.float16), kind, pose, read("room"))
+    return Shard(cells, geo, things, depth.astype(np.float16), kind, pose, read("room"))
+
+
+FIELDS = ("cells", "geo", "things", "depth", "kind", "pose", "room")
 
 
 class Clips:
-    """All shards of a folder as one indexable set of clips."""
+    """All shards of a folder as one indexable set of clips, whose targets lie on a device.
 
-    def __init__(self, cfg, folder, limit=None):
+    Pictures stay on disk for a CPU, which has little memory and reads them in a process beside the training. A GPU takes
+    them all: the copying between would cost more than the networks.
+    """
+
+    def __init__(self, cfg, folder, limit=None, device="cpu"):
         folder = pathlib.Path(folder)
-        self.cfg, self.meta = cfg, json.loads((folder / "meta.json").read_text())
-        self.shards = [load(cfg, f) for f in sorted(folder.glob("shard-?????"))[:limit]]
-        self.at = [(s, i) for s, shard in enumerate(self.shards) for i in range(len(shard.room))]
+        self.cfg, self.device, self.meta = cfg, torch.device(device), json.loads((folder / "meta.json").read_text())
+        folders = sorted(folder.glob("shard-?????"))[:limit]
+        with concurrent.futures.ProcessPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+            shards = list(pool.map(load, itertools.repeat(cfg), folders, chunksize=4))
+        for name in FIELDS:
+            joined = np.concatenate([getattr(s, name) for s in shards])
+            setattr(self, name, torch.from_numpy(joined).to(self.device))
+        self.at = [(s, i) for s, shard in enumerate(shards) for i in range(len(shard.room))]
+        self.rgb = [np.load(f / "rgb.npy", mmap_mode="r") for f in folders]
+        if self.device.type != "cpu":
+            self.take()
+
+    def take(self):
+        """Copies all pictures to the device."""
+        self.rgb = torch.cat([torch.from_numpy(np.array(r)).to(self.device) for r in self.rgb])
 
     def __len__(self):
         return len(self.at)
 
+    def pictures(self, picks, order):
+        """Frames order [B,T] of the clips picks [B]: uint8 [B,T,H,W,3]."""
+        if isinstance(self.rgb, torch.Tensor):
+            p, o = (torch.as_tensor(x, device=self.device) for x in (picks, order))
+            return self.rgb[p[:, None], o]
+        return torch.from_numpy(np.stack([self.rgb[self.at[p][0]][self.at[p][1]][o] for p, o in zip(picks, order)]))
+
     def gather(self, picks, ends, rng, augment=True):
         """Windows ending at frame ends[i] of clip picks[i], as a dict of tensors with a leading batch dimension."""
-        cfg, t = self.cfg, self.cfg.frames
-        out = {k: [] for k in ("rgb", "cells", "geo", "things", "depth", "kind", "pose", "before", "room", "times")}
-        for pick, end in zip(picks, ends):
-            s, i = self.at[pick]
-            shard = self.shards[s]
-            order = window(rng, end, t, augment)
-            out["rgb"].append(shard.rgb[i][order])
-            for k in ("cells", "geo", "depth", "kind", "pose"):
-                out[k].append(getattr(shard, k)[i, end])
-            out["before"].append(shard.pose[i, order[-2]])
-            out["things"].append(shard.things[i])
-            out["room"].append(shard.room[i])
-            out["times"].append([(f - end) * cfg.dt for f in order])
-        batch = {k: np.stack(v) for k, v in out.items()}
-        return finish(cfg, batch, rng, augment)
+        cfg = self.cfg
+        order = np.array([window(rng, end, cfg.frames, augment) for end in ends])
+        p, e = torch.as_tensor(picks, device=self.device), torch.as_tensor(ends, device=self.device)
+        b = {k: getattr(self, k)[p, e] for k in ("cells", "geo", "depth", "kind", "pose")}
+        b.update(things=self.things[p], room=self.room[p], before=self.pose[p, torch.as_tensor(order[:, -2]).to(e)])
+        times = (order - np.asarray(ends)[:, None]) * cfg.dt
+        b["times"] = torch.as_tensor(times, dtype=torch.float32, device=self.device)
+        b["frames"] = self.pictures(picks, order).permute(0, 1, 4, 2, 3).float().div_(255)
+        b["depth"], b["cells"], b["kind"] = b["depth"].float(), b["cells"].long(), b["kind"].long()
+        return finish(cfg, b, rng, augment)
 
 
 def window(rng, end, t, augment):
@@ -137,43 +166,37 @@ def window(rng, end, t, augment):
 
 def motion(before, pose):
     """Displacement of base_link in the earlier base_link: x, y, yaw."""
-    d, c, s = pose[:, :2] - before[:, :2], np.cos(before[:, 2]), np.sin(before[:, 2])
-    turn = (pose[:, 2] - before[:, 2] + np.pi) % (2 * np.pi) - np.pi
-    return np.stack([c * d[:, 0] + s * d[:, 1], c * d[:, 1] - s * d[:, 0], turn], 1)
+    d, c, s = pose[:, :2] - before[:, :2], torch.cos(before[:, 2]), torch.sin(before[:, 2])
+    turn = (pose[:, 2] - before[:, 2] + torch.pi) % (2 * torch.pi) - torch.pi
+    return torch.stack([c * d[:, 0] + s * d[:, 1], c * d[:, 1] - s * d[:, 0], turn], 1)
 
 
 def finish(cfg, b, rng, augment):
     """Targets that depend on the whole batch; mirrors and disturbs when augmenting."""
-    n = len(b["rgb"])
-    height, pitch = b["pose"][:, 3].copy(), b["pose"][:, 4].copy()
-    flip = np.zeros(n, bool)
-    if augment:
-        height *= 1 + 0.01 * rng.standard_normal(n)
-        pitch += 0.006 * rng.standard_normal(n)
-        flip = rng.random(n) < 0.5
-    b["rays"], b["ego"] = rays(cfg, height, pitch), motion(b["before"], b["pose"]).astype(np.float32)
-    if augment:  # a camera whose mount nobody measured
-        b["rays"][rng.random(n) < 0.05, 3] = 0
-    h, w = cfg.grid
-    for k in ("depth", "kind", "rays", "rgb"):
-        b[k][flip] = np.flip(b[k][flip], {"rgb": 3}.get(k, b[k].ndim - 1))
+    height, pitch = b["pose"][:, 3], b["pose"][:, 4]
+    b["ego"] = motion(b.pop("before"), b["pose"])
+    if not augment:
+        b["rays"] = rays(cfg, height, pitch)
+        return b
+    n, put = len(height), lambda x: torch.as_tensor(x, dtype=torch.float32, device=height.device)
+    height, pitch = height * (1 + put(0.01 * rng.standard_normal(n))), pitch + put(0.006 * rng.standard_normal(n))
+    b["rays"] = rays(cfg, height, pitch)
+    b["rays"][put(rng.random(n)) < 0.05, 3] = 0  # a camera whose mount nobody measured
+    mirror(cfg, b, put(rng.random(n)) < 0.5)
+    # White balance and exposure that differ from clip to clip; the noise is already in the pictures.
+    gain = np.exp(rng.normal(0, 0.12, (n, 1, 3, 1, 1)) + rng.normal(0, 0.2, (n, 1, 1, 1, 1)))
+    b["frames"] = b["frames"].mul_(put(gain)).clamp_(0, 1)
+    return b
+
+
+def mirror(cfg, b, flip):
+    """Swaps left and right in the windows that flip [B] marks."""
+    w = cfg.grid[1]
+    for k in ("depth", "kind", "rays", "frames"):
+        b[k][flip] = b[k][flip].flip(-1)
     b["rays"][flip, 1] *= -1
     b["ego"][flip, 1:] *= -1
     c = b["cells"]
-    mirrored = (c // w) * w + (w - 1 - c % w)
-    b["cells"] = np.where(flip[:, None, None] & (c >= 0), mirrored, c)
+    b["cells"] = torch.where(flip[:, None, None] & (c >= 0), (c // w) * w + (w - 1 - c % w), c)
     b["geo"][flip, :, 0] = cfg.image[1] - b["geo"][flip, :, 0]
     b["geo"][flip, :, 3] *= -1
-    frames = torch.from_numpy(b.pop("rgb")).permute(0, 1, 4, 2, 3).float().div_(255)
-    if augment:
-        frames = disturb(frames, rng)
-    out = {k: torch.from_numpy(np.ascontiguousarray(v)).float() for k, v in b.items() if k not in ("cells", "kind")}
-    out.update(frames=frames, cells=torch.from_numpy(b["cells"]).long(), kind=torch.from_numpy(b["kind"]).long())
-    return out
-
-
-def disturb(frames, rng):
-    """White balance and exposure that differ from clip to clip; the noise is already in the pictures."""
-    n = len(frames)
-    gain = torch.from_numpy(np.exp(rng.normal(0, 0.12, (n, 1, 3, 1, 1)) + rng.normal(0, 0.2, (n, 1, 1, 1, 1)))).float()
-    return frames.mul_(gain).clamp_(0, 1)

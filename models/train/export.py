@@ -13,6 +13,8 @@ import torch
 from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from . import card
+
 OPSET = 18  # LayerNormalization is one node from 17 on; TensorRT 10.3 reads up to 20
 
 MEANING = {
@@ -109,10 +111,7 @@ def write(cfg, model, out):
         path = out / "fp32" / f"{name}.onnx"
         with torch.no_grad(), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            torch.onnx.export(
-                module, inputs, str(path), input_names=ins, output_names=outs, opset_version=OPSET, dynamo=True,
-                external_data=False, verbose=False,
-            )
+            torch.onnx.export(module, inputs, str(path), input_names=ins, output_names=outs, **exporter())
             values = module(*inputs)
         values = values if isinstance(values, tuple) else (values,)
         strip(path)
@@ -124,6 +123,13 @@ def write(cfg, model, out):
             golden[f"{name}.{n}"] = np.ascontiguousarray(t.detach().numpy(), np.float32)
     np.savez_compressed(out / "golden.npz", **golden)
     return specs, files
+
+
+def exporter():
+    """Options of the exporter; versions of PyTorch before 2.6 have only the one that traces."""
+    if int(torch.__version__.split(".")[0]) < 2:
+        return {"opset_version": 17}
+    return {"opset_version": OPSET, "dynamo": True, "external_data": False, "verbose": False}
 
 
 def strip(path):
@@ -144,7 +150,7 @@ def strip(path):
 
 def priors(clips):
     """Mean extents of each label and the spread of their logarithms over the training rooms."""
-    rows = np.concatenate([s.things.reshape(-1, 12) for s in clips.shards])
+    rows = clips.things.reshape(-1, 12).cpu().numpy()
     rows = rows[rows[:, 0] > 0]
     out = {}
     for i, label in enumerate(clips.meta["labels"]):
@@ -157,31 +163,64 @@ def priors(clips):
 def hardware():
     lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
     model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), platform.machine())
-    return f"{torch.get_num_threads()} cores of {model}"
+    cores = f"{torch.get_num_threads()} cores of {model}"
+    return f"{torch.cuda.get_device_name()}, {cores}" if torch.cuda.is_available() else cores
 
 
-def bundle(t, cfg, out, metrics):
-    """The whole bundle of a finished trainer."""
-    out = pathlib.Path(out)
-    specs, files = write(cfg, t.mean, out)
-    offset, distance, size, yaw = (max(s, 0.05) for s in metrics["spread"])
+def describe(run):
+    """What the bundle learned from, in one sentence."""
+    if run.student:
+        return "Backbone distilled from a generator of clips, semantic encoder from words of regions, tuned on labelled rooms."
+    return "Both streams trained on labels of rendered rooms, no teacher."
+
+
+def extras(run, out):
+    """Files beside the graphs: the table of words, the curves and samples of the card."""
+    found = {}
+    if run.words:
+        table = {word: [round(float(x), 5) for x in vector] for word, vector in run.words.items()}
+        (out / "words.json").write_text(json.dumps(table) + "\n")
+        found["words.json"] = out / "words.json"
+    card.progress(sorted(run.a.work.glob("*.jsonl")), out / "training.png")
+    for name in ("training.png",):
+        found[name] = out / name
+    for name in ("probe.png", "samples.png"):
+        if (run.a.work / name).exists():
+            (out / name).write_bytes((run.a.work / name).read_bytes())
+            found[name] = out / name
+    return {name: digest(path, out) for name, path in found.items()}
+
+
+def fusion(cfg):
+    return {
+        "gatePolarity": "semantic", "concatOrder": ["semantic", "generative"], "blend": "layernormed",
+        "layerNorm": "per stream, before gate and blend", "residual": cfg.fusion == "residual",
+    }
+
+
+def training(run):
+    """Data, steps and time of the last stage and those before it."""
+    logs = [json.loads(p.read_text().splitlines()[-1]) for p in run.a.work.glob("*.jsonl") if p.stat().st_size]
+    return {
+        "data": "rooms drawn by roomgen, one clip of eight frames each", "seeds": [run.cfg.seed], "rooms": run.count,
+        "clips": run.count, "steps": run.loop.step, "hardware": hardware(),
+        "wallSeconds": round(60 * sum(row["minutes"] for row in logs)),
+    }
+
+
+def bundle(run, out):
+    """The whole bundle of a finished run."""
+    cfg, model = run.cfg, run.final.cpu()
+    specs, files = write(cfg, model, out)
+    offset, distance, size, yaw = (max(s, 0.05) for s in run.found["heldOut"]["spread"])
     manifest = {
-        "formatVersion": 1, "name": out.name, "version": "0.1.0",
+        "formatVersion": 1, "name": out.name, "version": "0.2.0",
         "createdAt": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), "licence": "Apache-2.0",
-        "description": "First bundle: both streams trained on labels of rendered rooms, no teacher yet.",
-        "view": {"width": cfg.image[1], "height": cfg.image[0], "hfovRad": cfg.hfov},
+        "description": describe(run), "view": {"width": cfg.image[1], "height": cfg.image[0], "hfovRad": cfg.hfov},
         "clip": {"length": cfg.frames, "strideSeconds": cfg.dt}, "grid": {"cols": cfg.grid[1], "rows": cfg.grid[0]},
-        "labels": t.labels, "colors": t.colors, "families": list(cfg.families),
-        "fusion": {
-            "gatePolarity": "semantic", "concatOrder": ["semantic", "generative"], "blend": "layernormed",
-            "layerNorm": "per stream, before gate and blend", "residual": False,
-        },
-        "teacher": {"id": "none", "layer": 0, "noiseLevel": 0, "noisePolicy": "none"},
-        "training": {
-            "data": "rooms drawn by roomgen, one clip of eight frames each", "seeds": [cfg.seed], "rooms": t.count,
-            "clips": t.count, "steps": t.step, "hardware": hardware(), "wallSeconds": round(t.spent),
-        },
-        "metrics": {"heldOut": metrics}, "sizePriors": priors(t.clips),
+        "labels": run.clips.meta["labels"], "colors": run.clips.meta["colors"], "families": list(cfg.families),
+        "fusion": fusion(cfg), "teacher": run.found["teacher"], "training": training(run),
+        "metrics": {k: v for k, v in run.found.items() if k != "teacher"}, "sizePriors": priors(run.clips),
         "decode": {
             "scoreThreshold": 0.3, "maxDetections": 32,
             "varianceScale": {
@@ -189,7 +228,7 @@ def bundle(t, cfg, out, metrics):
             },
         },
         "graphs": specs, "precisions": {"fp32": {"files": files}},
-        "golden": {"file": digest(out / "golden.npz", out), "tolerance": {"fp32": 1e-4}},
+        "golden": {"file": digest(out / "golden.npz", out), "tolerance": {"fp32": 1e-4}}, "files": extras(run, out),
     }
     (out / "manifest.json").write_text(json.dumps(manifest, indent=1) + "\n")
     print(f"wrote {out}")

@@ -5,6 +5,7 @@ import math
 import torch
 import torch.nn.functional as F
 
+from .data import UNKNOWN
 from .net import BOX
 
 
@@ -13,12 +14,12 @@ def heat_target(cfg, batch, labels):
     h, w = cfg.grid
     cells = batch["cells"][..., 0]
     b, m = cells.shape
-    yy, xx = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
+    yy, xx = torch.meshgrid(torch.arange(h, device=cells.device), torch.arange(w, device=cells.device), indexing="ij")
     cy, cx = (cells // w)[..., None, None], (cells % w)[..., None, None]
     sigma = batch["geo"][..., 4][..., None, None]
     bump = torch.exp(-((yy - cy) ** 2 + (xx - cx) ** 2) / (2 * sigma**2)) * (cells >= 0)[..., None, None]
     label = batch["things"][..., 1].long()
-    target = torch.zeros(b, labels, h * w)
+    target = torch.zeros(b, labels, h * w, device=cells.device)
     target.scatter_reduce_(1, label[..., None].expand(b, m, h * w), bump.flatten(2), "amax")
     return target.reshape(b, labels, h, w)
 
@@ -65,7 +66,7 @@ def things_loss(cfg, out, batch):
     b, m, k = cells.shape
     flat = cells.flatten(1)
     mask = (flat >= 0).float()
-    weight = mask * torch.tensor([1.0] + [0.4] * (k - 1)).repeat(m)
+    weight = mask * torch.tensor([1.0] + [0.4] * (k - 1), device=mask.device).repeat(m)
     total = weight.sum().clamp(min=1)
     pred, logvar = at(out["box"], flat), at(out["box_logvar"], flat)
     want = box_target(cfg, batch).reshape(b, m * k, BOX)
@@ -91,12 +92,14 @@ def embed_loss(out, batch, temperature=0.1):
         return e.sum() * 0
     a, b = e[:half][both], e[half:][both]
     sim = a @ b.T / temperature
-    label = torch.arange(len(a))
+    label = torch.arange(len(a), device=a.device)
     return 0.5 * (F.cross_entropy(sim, label) + F.cross_entropy(sim.T, label))
 
 
 def depth_loss(pred, target):
-    return laplace((pred[:, 0] - target).abs(), pred[:, 1].clamp(-8, 6)).mean()
+    known = (target > UNKNOWN + 1).float()
+    value = laplace((pred[:, 0] - target).abs(), pred[:, 1].clamp(-8, 6))
+    return (value * known).sum() / known.sum().clamp(min=1)
 
 
 EMPHASIS = {  # what each question family leans on: peaks, boxes, colours, depth
@@ -105,8 +108,15 @@ EMPHASIS = {  # what each question family leans on: peaks, boxes, colours, depth
 }
 
 
-def total(cfg, out, batch, family, labels):
-    """The sum and its parts, for one family of questions."""
+LABELS = {  # what a part of the loss needs to be known of the clips; motion is always known
+    "heat": "boxes", "box": "boxes", "color": "boxes", "embed": "boxes", "probe_class": "boxes", "depth": "depth",
+    "probe_depth": "depth", "room": "room",
+}
+
+
+def total(cfg, out, batch, family, meta):
+    """The sum and its parts, for one family of questions; what the clips' meta.json says is not labelled is left out."""
+    labels, labelled = len(meta["labels"]), meta.get("labelled", {})
     e = EMPHASIS[family]
     heat = focal(out["heat"], heat_target(cfg, batch, labels))
     box, attrs = things_loss(cfg, out, batch)
@@ -122,4 +132,5 @@ def total(cfg, out, batch, family, labels):
         "probe_depth": 0.3 * depth_loss(out["probe_depth"], batch["depth"]),
         "probe_class": 0.5 * F.cross_entropy(out["probe_class"], batch["kind"]),
     }
-    return sum(parts.values()), {k: v.item() for k, v in parts.items()}
+    parts = {k: v for k, v in parts.items() if labelled.get(LABELS.get(k), True)}
+    return sum(parts.values()), {k: v.detach() for k, v in parts.items()}

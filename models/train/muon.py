@@ -45,9 +45,13 @@ class Muon(torch.optim.Optimizer):
         w.add_(orthogonal(ahead).reshape(w.shape), alpha=-group["lr"] * size)
 
 
-def both(model, rate, decay=0.02):
-    """Muon for the hidden convolutions, AdamW for everything else: first and last layers, norms and biases."""
-    hidden = [p for p in model.parameters() if p.ndim == 4 and min(p.shape[:2]) >= 16]
+def both(model, rate, decay=0.02, skip=()):
+    """Muon for the hidden convolutions, AdamW for everything else: first and last layers, norms and biases.
+
+    Parameters whose id is in skip are left out.
+    """
+    wanted = [p for p in model.parameters() if id(p) not in skip]
+    hidden = [p for p in wanted if p.ndim == 4 and min(p.shape[:2]) >= 16]
     taken = {id(p) for p in hidden}
-    rest = [p for p in model.parameters() if id(p) not in taken]
-    return [Muon(hidden, rate), torch.optim.AdamW(rest, lr=rate, weight_decay=decay)]
+    rest = [p for p in wanted if id(p) not in taken]
+    return [Muon(hidden, rate)] + ([torch.optim.AdamW(rest, lr=rate, weight_decay=decay)] if rest else [])

@@ -64,25 +64,48 @@ class Mixer(nn.Module):
 
 
 class Gate(nn.Module):
-    """g = sigmoid(W [LN(semantic); LN(generative)] + b + w ctx), one scalar a token.
+    """g = sigmoid(W [LN(semantic); LN(generative)] + b + w ctx), one scalar a token; s and v are the normalised streams.
 
-    g multiplies the semantic stream and 1-g the generative one, both after their LayerNorm.
+    gated     g s + (1 - g) v
+    residual  s + a (1 - g) (v - s), with one a that is learnt
+    semantic, generative   one stream alone
+    add, concat            s + v; a linear map of both
+    noise     as gated, on noise in place of the generative tokens: what the added weights give by themselves
     """
 
-    def __init__(self, width, families):
+    def __init__(self, width, families, fusion="gated"):
         super().__init__()
+        self.fusion = fusion
         self.semantic, self.generative = nn.LayerNorm(width), nn.LayerNorm(width)
         self.weigh = nn.Linear(2 * width, 1)
         self.context = nn.Linear(families, 1, bias=False)
         nn.init.zeros_(self.context.weight)
+        if fusion == "residual":
+            self.share = nn.Parameter(torch.tensor(0.2))
+        if fusion == "concat":
+            self.both = nn.Linear(2 * width, width)
 
     def forward(self, sem, gen, context):
         b, c, h, w = sem.shape
         s = self.semantic(sem.flatten(2).transpose(1, 2))
-        g = self.generative(gen.flatten(2).transpose(1, 2))
-        gate = torch.sigmoid(self.weigh(torch.cat([s, g], 2)) + self.context(context).unsqueeze(1))
-        fused = gate * s + (1 - gate) * g
+        v = self.generative(gen.flatten(2).transpose(1, 2))
+        gate = torch.sigmoid(self.weigh(torch.cat([s, v], 2)) + self.context(context).unsqueeze(1))
+        fused = self.blend(s, v, gate)
         return gate.transpose(1, 2).reshape(b, 1, h, w), fused.transpose(1, 2).reshape(b, c, h, w)
+
+    def blend(self, s, v, gate):
+        match self.fusion:
+            case "semantic":
+                return s
+            case "generative":
+                return v
+            case "add":
+                return s + v
+            case "concat":
+                return self.both(torch.cat([s, v], 2))
+            case "residual":
+                return s + self.share * (1 - gate) * (v - s)
+        return gate * s + (1 - gate) * v
 
 
 def reach(rays):
@@ -102,10 +125,11 @@ def raised(field, channel, ground):
 class Head(nn.Module):
     """Generative and semantic tokens, the rays of the camera and the question's context to everything that is said."""
 
-    def __init__(self, cg, cs, width, labels, colors, families, embed, grid):
+    def __init__(self, cfg, labels, colors):
         super().__init__()
-        self.gen, self.sem = nn.Conv2d(cg, width, 1), nn.Conv2d(cs, width, 1)
-        self.gate = Gate(width, families)
+        cg, width, embed = cfg.generative, cfg.width, cfg.embed
+        self.gen, self.sem = nn.Conv2d(cg, width, 1), nn.Conv2d(cfg.meaning, width, 1)
+        self.gate = Gate(width, len(cfg.families), cfg.fusion)
         self.join = conv(width + 5, width)
         self.body = nn.Sequential(Residual(width), Residual(width, 2))
         self.branch = conv(width, width)
@@ -115,7 +139,7 @@ class Head(nn.Module):
         self.attributes = nn.Conv2d(width, colors, 1)
         self.embed = nn.Conv2d(width, embed, 1)
         self.depth = nn.Conv2d(width, 2, 1)
-        h, w = grid
+        h, w = cfg.grid
         self.pool = nn.AvgPool2d(5)
         cells = (h // 5) * (w // 5)
         self.squeeze = conv(cg, 32)
@@ -143,23 +167,37 @@ class Model(nn.Module):
 
     def __init__(self, cfg, labels, colors):
         super().__init__()
-        self.cfg = cfg
+        self.cfg, self.frozen = cfg, False
         self.stem = Encoder(cfg.widths, cfg.geometry)
         self.semantic = Encoder(cfg.widths, cfg.meaning)
         self.mixer = Mixer(cfg.frames, cfg.geometry, cfg.generative)
-        self.head = Head(cfg.generative, cfg.meaning, cfg.width, labels, colors, len(cfg.families), cfg.embed, cfg.grid)
+        self.head = Head(cfg, labels, colors)
         self.probe_depth = nn.Conv2d(cfg.generative, 2, 1)
         self.probe_class = nn.Conv2d(cfg.meaning, labels + 1, 1)
 
-    def forward(self, frames, times, rays, context):
+    def train(self, mode=True):
+        """Frozen encoders keep the statistics that they were trained with."""
+        super().train(mode)
+        if self.frozen:
+            for part in (self.stem, self.semantic, self.mixer):
+                part.eval()
+        return self
+
+    def generative(self, frames, times):
         """frames [B,T,3,H,W]; the history gives features but takes no gradient, which saves half of the work."""
         b, t = frames.shape[:2]
         with torch.no_grad():
             past = self.stem(frames[:, :-1].flatten(0, 1))
         newest = self.stem(frames[:, -1])
         ring = torch.cat([past.reshape(b, t - 1, *past.shape[1:]), newest.unsqueeze(1)], 1)
-        generative = self.mixer(ring, times)
-        meaning = self.semantic(frames[:, -1])
+        return self.mixer(ring, times)
+
+    def forward(self, frames, times, rays, context):
+        with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
+            generative = self.generative(frames, times)
+            meaning = self.semantic(frames[:, -1])
+        if self.cfg.fusion == "noise":
+            generative = torch.randn_like(generative)
         out = self.head(generative, meaning, rays, context)
         out["probe_depth"] = self.probe_depth(generative)
         out["probe_class"] = self.probe_class(meaning)
