@@ -15,12 +15,18 @@ FUZZTIME ?= 60s
 MEASURE_SECONDS ?= 600
 BUNDLE          ?= nano
 
-# Debian packages that only the tests need: a foreign MQTT broker and client, films of real cameras, an RTSP server.
+# make bundles and make bench-quant: what conversions are calibrated with
+CALIBRATION ?= rooms:64
+BENCH_ROOMS ?= 64
+
+# Debian packages that only the tests need: a foreign MQTT broker and client, films of real cameras, an RTSP server, and
+# what trains a bundle of toy size.
 export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2-gst-rtsp-server-1.0 \
-	gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly
+	gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly \
+	python3-torch libopenblas0-pthread python3-onnx python3-matplotlib
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano measure fuzz clean
+.PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano bundles bench-quant measure fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$", $$2); printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,6 +37,7 @@ demo: build ## render a room, watch it as a camera, ask six questions over MQTT 
 # What setup-test installed must be there: a test that would skip for want of it fails instead.
 test: export VEGAD_REQUIRE_RTSP := 1
 test: export VEGAD_REQUIRE_MOSQUITTO := 1
+test: export VEGAD_REQUIRE_TRAINING := 1
 test: setup-test ## run every test with the race detector
 	@$(RUN) go test -race -tags '$(TAGS) matprofile' ./camera/gocv/...
 	@$(RUN) go test -race -tags '$(TAGS)' ./...
@@ -63,11 +70,18 @@ env: setup ## print the settings for go commands typed by hand: eval "$$(make en
 	@$(RUN)
 
 train-nano: build ## train the nano bundle on this machine's CPU (up to 90 minutes)
-	@.make/train nano
+	@.make/train bundle nano --stages fuse,export
 
 measure: build ## hold latency, memory, start and skipped frames against their bounds (MEASURE_SECONDS=600)
 	@VEGAD_MEASURE='$(MEASURE_SECONDS)' VEGAD_BUNDLE='$(BUNDLE)' $(RUN) \
 		go test -count=1 -timeout 0 -run '^TestMeasure$$' -v -tags '$(TAGS)' ./runtime/daemon
+
+bundles: build ## convert the bundle BUNDLE (nano) to fp16 and int8, in place (CALIBRATION=rooms:64)
+	@mkdir -p build/results
+	@$(RUN) bin/vegad quantize --bundle '$(BUNDLE)' --calibration '$(CALIBRATION)' --report build/results/bundles.html
+
+bench-quant: build ## hold int8 conversion against onnxruntime.quantization (BENCH_ROOMS=64 samples each)
+	@.make/bench-quant '$(TAGS)' '$(BUNDLE)' '$(BENCH_ROOMS)'
 
 fuzz: setup ## run every fuzz target for FUZZTIME each (60s)
 	@.make/fuzz '$(TAGS)' '$(FUZZTIME)'

@@ -66,6 +66,16 @@ func (m *Manifest) checkGolden(golden map[string]Tensor) error {
 	return errors.Join(l.problems...)
 }
 
+// ReadNPZ reads arrays of float32 and int64 from the bytes of a NumPy .npz archive, by name. It is an error if the
+// archive is larger than golden tensors may be.
+func ReadNPZ(data []byte) (map[string]Tensor, error) {
+	tensors, err := readNPZ(data, goldenLimits())
+	if err != nil {
+		return nil, fmt.Errorf("reading NumPy archive: %w", err)
+	}
+	return tensors, nil
+}
+
 // readNPZ reads a NumPy .npz archive: a zip of .npy files, stored or deflated.
 func readNPZ(data []byte, limits npzLimits) (map[string]Tensor, error) {
 	archive, err := zip.NewReader(bytes.NewReader(data), int64(len(data)))

@@ -21,17 +21,18 @@ const (
 
 // commands is the command line.
 type commands struct {
-	Run     runCmd     `cmd:"" help:"Watch a camera and answer questions over MQTT."`
-	Demo    demoCmd    `cmd:"" help:"Render a room, watch it as a camera, ask six questions and compare with the truth."`
-	Ask     askCmd     `cmd:"" help:"Ask a robot a question."`
-	Check   checkCmd   `cmd:"" help:"Check a configuration and the model bundle it names."`
-	Doctor  doctorCmd  `cmd:"" help:"Look for what may be wrong with this machine."`
-	Eval    evalCmd    `cmd:"" help:"Measure a bundle on simulated rooms that nobody trained on."`
-	Cameras camerasCmd `cmd:"" help:"List and try cameras."`
-	Model   modelCmd   `cmd:"" help:"Show and verify model bundles."`
-	Room    roomCmd    `cmd:"" help:"Simulated rooms."`
-	Schema  schemaCmd  `cmd:"" help:"Print the JSON Schema of messages or of the configuration."`
-	Version versionCmd `cmd:"" help:"Print the version."`
+	Run      runCmd      `cmd:"" help:"Watch a camera and answer questions over MQTT."`
+	Demo     demoCmd     `cmd:"" help:"Render a room, watch it as a camera, ask six questions and compare with the truth."`
+	Ask      askCmd      `cmd:"" help:"Ask a robot a question."`
+	Check    checkCmd    `cmd:"" help:"Check a configuration and the model bundle it names."`
+	Doctor   doctorCmd   `cmd:"" help:"Look for what may be wrong with this machine."`
+	Eval     evalCmd     `cmd:"" help:"Measure a bundle on simulated rooms that nobody trained on."`
+	Cameras  camerasCmd  `cmd:"" help:"List and try cameras."`
+	Model    modelCmd    `cmd:"" help:"Show and verify model bundles."`
+	Quantize quantizeCmd `cmd:"" help:"Convert networks to int8 and float16."`
+	Room     roomCmd     `cmd:"" help:"Simulated rooms."`
+	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of messages or of the configuration."`
+	Version  versionCmd  `cmd:"" help:"Print the version."`
 }
 
 const description = `Metric scene memory for robots: watches a camera, answers spatial questions over MQTT.

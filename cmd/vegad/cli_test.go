@@ -27,6 +27,7 @@ func TestHelp(t *testing.T) {
 		{"cameras", "probe"},
 		{"model", "show"},
 		{"model", "verify"},
+		{"quantize"},
 		{"room", "render"},
 		{"room", "describe"},
 		{"schema"},

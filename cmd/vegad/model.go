@@ -15,13 +15,8 @@ import (
 
 // modelCmd is vegad model.
 type modelCmd struct {
-	Show   modelShowCmd   `cmd:"" help:"Print what a bundle is."`
+	Show   modelShowCmd   `cmd:"" help:"Print what a bundle or a network is, layer by layer, and what it costs."`
 	Verify modelVerifyCmd `cmd:"" help:"Check every file of a bundle against its digest, and its signature."`
-}
-
-type modelShowCmd struct {
-	Bundle string `arg:"" optional:"" help:"Name or folder; without one, the default."`
-	JSON   bool   `name:"json" help:"Print JSON."`
 }
 
 type modelVerifyCmd struct {
@@ -66,31 +61,6 @@ func named(name string) (*models.Bundle, error) {
 		return nil, err
 	}
 	return models.Open(dir)
-}
-
-// Run prints what a bundle is.
-func (c *modelShowCmd) Run(s streams) error {
-	bundle, err := named(c.Bundle)
-	if err != nil {
-		return err
-	}
-	sum := summarize(bundle)
-	if c.JSON {
-		return s.json(sum)
-	}
-	line := func(name, format string, args ...any) { s.say("%-11s %s\n", name, fmt.Sprintf(format, args...)) }
-	line("bundle", "%s %s", sum.Name, sum.Version)
-	line("folder", "%s", sum.Dir)
-	line("digest", "%s", sum.Digest)
-	line("licence", "%s", sum.Licence)
-	line("precisions", "%s", join(sum.Precisions))
-	line("view", "%dx%d, %.0f° wide", sum.View.Width, sum.View.Height, degrees(sum.View.HFOVRad))
-	line("clip", "%d frames", sum.ClipFrames)
-	line("labels", "%s", join(sum.Labels))
-	line("colors", "%s", join(sum.Colors))
-	line("trained on", "%s: %d rooms, %d steps, %.0f min on %s", sum.Training.Data, sum.Training.Rooms,
-		sum.Training.Steps, sum.Training.WallSeconds/60, sum.Training.Hardware)
-	return nil
 }
 
 func join[T ~string](words []T) string {

@@ -42,14 +42,15 @@ func TestTrainingParts(t *testing.T) {
 	python(t, pythonWithTorch(t), "unittest", "train.tests.test_stages")
 }
 
-// TestTraining runs every stage at a toy size, from rendering to a bundle, and measures the bundle as a shipped one. The
-// bundle's golden values, which are PyTorch's, are compared when it is loaded.
+// TestTraining runs every stage at a toy size, from rendering to a bundle, and measures the bundle as a shipped one.
+// The bundle's golden values, which are PyTorch's, are compared when it is loaded.
 func TestTraining(t *testing.T) {
 	interpreter := pythonWithTorch(t)
 	native(t)
 	dir := t.TempDir()
 	roomgen := filepath.Join(dir, "roomgen")
-	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", roomgen, "../roomgen").CombinedOutput(); err != nil {
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", roomgen, "../roomgen")
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("building roomgen: %v\n%s", err, out)
 	}
 	bundle := filepath.Join(dir, "toy")
@@ -63,7 +64,8 @@ func TestTraining(t *testing.T) {
 		}
 	}
 	var out, notes bytes.Buffer
-	eval := evalCmd{Rooms: 1, Split: "test", Bundle: bundle, Precision: "fp32", Provider: "cpu", Variants: []string{"gated"}}
+	eval := evalCmd{Rooms: 1, Split: "test", Bundle: bundle, Precision: "fp32", Provider: "cpu"}
+	eval.Variants = []string{"gated"}
 	if err := eval.Run(t.Context(), streams{out: &out, err: &notes}); err != nil {
 		t.Fatal(err)
 	}

@@ -42,7 +42,7 @@ func (l *loader) load(ctx context.Context, e *Engine, c candidate) (Stage, error
 		if err != nil {
 			return StageBundle, err
 		}
-		g, stage, err := l.graph(name, model, c)
+		g, stage, err := l.graph(name, source{model, l.bundle.Manifest.Graphs[name]}, c)
 		if err != nil {
 			return stage, fmt.Errorf("loading graph %s: %w", name, err)
 		}
@@ -52,18 +52,29 @@ func (l *loader) load(ctx context.Context, e *Engine, c candidate) (Stage, error
 	return "", nil
 }
 
+// source is an ONNX file and the tensors that it must have.
+type source struct {
+	model []byte
+	spec  models.GraphSpec
+}
+
 // graph builds one session with its tensors.
-func (l *loader) graph(name string, model []byte, c candidate) (*Graph, Stage, error) {
-	spec := l.bundle.Manifest.Graphs[name]
+func (l *loader) graph(name string, from source, c candidate) (*Graph, Stage, error) {
+	if c.provider == CPU && c.precision == models.INT8 {
+		var err error
+		if from.model, err = forCPU(from.model); err != nil {
+			return nil, StageBundle, err
+		}
+	}
 	cfg := sessionConfig{
-		model: model, inputs: bind(spec.Inputs), outputs: bind(spec.Outputs),
+		model: from.model, inputs: bind(from.spec.Inputs), outputs: bind(from.spec.Outputs),
 		provider: c.provider, precision: c.precision, threads: l.opts.Threads,
 		cacheDir: l.opts.CacheDir, version: l.rt.Version(), tuning: l.opts.tuning,
 	}
 	if err := l.rt.acquire(); err != nil {
 		return nil, StageSession, err
 	}
-	s, stage, err := newSession(cfg, spec)
+	s, stage, err := newSession(cfg, from.spec)
 	if err != nil {
 		l.rt.release()
 		return nil, stage, err

@@ -192,13 +192,22 @@ func appendCUDA(o *ort.SessionOptions) error {
 
 // checkModel compares the tensors that the model file declares with the manifest.
 func checkModel(model []byte, spec models.GraphSpec) error {
-	inputs, outputs, err := ort.GetInputOutputInfoWithONNXData(model)
+	inputs, outputs, err := declared(model)
 	if err != nil {
 		return err
 	}
 	return errors.Join(
-		checkSignature("input", signatures(inputs), spec.Inputs),
-		checkSignature("output", signatures(outputs), spec.Outputs))
+		checkSignature("input", inputs, spec.Inputs),
+		checkSignature("output", outputs, spec.Outputs))
+}
+
+// declared returns the tensors that a model file declares.
+func declared(model []byte) (inputs, outputs []signature, err error) {
+	in, out, err := ort.GetInputOutputInfoWithONNXData(model)
+	if err != nil {
+		return nil, nil, err
+	}
+	return signatures(in), signatures(out), nil
 }
 
 func signatures(infos []ort.InputOutputInfo) []signature {
