@@ -59,7 +59,7 @@ func (m *Memory) matchCost(z *measurement, t *track) float64 {
 	if position > m.cfg.GateDistance {
 		return impossible
 	}
-	return position + sizeCost(z, t) + m.labelCost(z.det.Label, t) + embeddingCost(z.det.Embedding, t.embedding)
+	return position + sizeCost(z, t) + m.labelCost(z, t) + embeddingCost(z.det.Embedding, t.embedding)
 }
 
 func trace(c Cov) float64 { return c[0] + c[4] + c[8] }
@@ -82,9 +82,17 @@ func logCost(a, b, variance float64) float64 {
 	return l * l / variance
 }
 
-// labelCost is the surprise of a detected label, given what the track is thought to be and how often labels err.
-func (m *Memory) labelCost(label int, t *track) float64 {
-	p := (1-m.cfg.LabelNoise)*t.post[label] + m.cfg.LabelNoise/float64(len(t.post))
+// labelCost is the surprise of the detected labels, given what the track is thought to be and how often labels err.
+func (m *Memory) labelCost(z *measurement, t *track) float64 {
+	post, sum := 0.0, 0.0
+	for _, c := range z.claims[:z.n] {
+		post += c.score * t.post[c.label]
+		sum += c.score
+	}
+	if sum == 0 {
+		post, sum = t.post[z.det.Label], 1
+	}
+	p := (1-m.cfg.LabelNoise)*post/sum + m.cfg.LabelNoise/float64(len(t.post))
 	return -2 * math.Log(p)
 }
 
@@ -103,63 +111,4 @@ func embeddingCost(e []float32, sum []float64) float64 {
 		return 0
 	}
 	return 4 * (1 - dot/math.Sqrt(ee*ss))
-}
-
-// mergeDuplicates joins tracks that turn out to be one thing. Only tracks seen just now can have moved onto another
-// one, so only those are compared with the rest.
-func (m *Memory) mergeDuplicates() {
-	for r := range m.meas {
-		t := m.meas[r].track
-		for _, other := range m.tracks {
-			if t == other || t.dead || other.dead || !m.duplicates(t, other) {
-				continue
-			}
-			keep, drop := t, other
-			if older(drop, keep) {
-				keep, drop = drop, keep
-			}
-			keep.absorb(drop)
-			drop.dead = true
-			m.redirect(drop, keep)
-			m.stats.Merged++
-			t = keep
-		}
-	}
-}
-
-// older says which of two tracks keeps its identity: the confirmed one, then the one seen first.
-func older(a, b *track) bool {
-	if a.confirmed != b.confirmed {
-		return a.confirmed
-	}
-	return a.firstMono < b.firstMono
-}
-
-// duplicates says whether two tracks are one thing: they share most of their volume, or carry the same label with
-// centres closer than half their size. Two detections of one picture are two things unless they nearly coincide.
-func (m *Memory) duplicates(a, b *track) bool {
-	d := a.box.Center.Sub(b.box.Center)
-	if math.Abs(d.X)+math.Abs(d.Y) > a.box.Longest()+b.box.Longest() {
-		return false
-	}
-	iou := IoU(a.box, b.box)
-	if a.lastMono == b.lastMono {
-		return iou > 0.7
-	}
-	if iou > 0.55 {
-		return true
-	}
-	return a.label() == b.label() && (iou > 0.3 || d.Norm() < min(halfSize(a.box), halfSize(b.box)))
-}
-
-// halfSize is half of the mean horizontal extent.
-func halfSize(b Box) float64 { return (b.Size.X + b.Size.Y) / 4 }
-
-// redirect makes the detections of one track those of another.
-func (m *Memory) redirect(from, to *track) {
-	for r := range m.meas {
-		if m.meas[r].track == from {
-			m.meas[r].track = to
-		}
-	}
 }

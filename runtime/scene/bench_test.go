@@ -22,7 +22,10 @@ func crowd(tb testing.TB, n, shown int) (*Memory, *Observation) {
 			CenterVar: Vec3{1e-4, 1e-4, 1e-4}, Colors: []float32{1, 0, 0}, Embedding: []float32{1, 0, 0, 0},
 		}
 	}
-	obs := &Observation{Consistency: 1, View: View{Position: Vec3{0, 0, 1}, HFOV: 1.4, VFOV: 1, Cols: 20, Rows: 15}}
+	obs := &Observation{
+		HasEgo: true, Consistency: 1,
+		View: View{Position: Vec3{0, 0, 1}, HFOV: 1.4, VFOV: 1, Cols: 20, Rows: 15},
+	}
 	obs.View.Depth = make([]float32, 300)
 	for i := range obs.View.Depth {
 		obs.View.Depth[i] = 4
@@ -53,6 +56,19 @@ func TestSteadyStateAllocatesNothing(t *testing.T) {
 
 func BenchmarkObserve200Objects30Detections(b *testing.B) {
 	m, obs := crowd(b, 200, 30)
+	b.ReportAllocs()
+	for b.Loop() {
+		obs.Mono += 200 * time.Millisecond
+		if err := m.Observe(obs); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// Without any measured motion the robot is searched for among its things each time.
+func BenchmarkObserve200Objects30DetectionsBlind(b *testing.B) {
+	m, obs := crowd(b, 200, 30)
+	obs.HasEgo = false
 	b.ReportAllocs()
 	for b.Loop() {
 		obs.Mono += 200 * time.Millisecond

@@ -47,6 +47,19 @@ type Config struct {
 	UnknownMove    float64       // m, standard deviation of a motion that nothing measured
 	UnknownTurn    float64       // rad, the same for the heading
 	CoverageRadius float64       // m, how far the robot may go before what it looked at counts as unseen again
+	MinLandmarks   int           // things seen again that must agree to correct a reckoned step; 0 never corrects
+
+	// A robot that would have gone more than JumpMove + MaxSpeed·time, or turned more than JumpTurn + MaxTurnRate·time,
+	// has not: its odometry has jumped, or the networks were wrong.
+	JumpMove    float64       // m
+	JumpTurn    float64       // rad
+	MaxSpeed    float64       // m/s
+	MaxTurnRate float64       // rad/s
+	BlindGap    time.Duration // without any measured motion for longer, map is lost unless landmarks are found again
+
+	// Source names what the embeddings come from, such as the digest of the bundle. A saved memory of another source is
+	// not restored.
+	Source string
 }
 
 // DefaultConfig returns values that suit an indoor robot and the given vocabulary.
@@ -60,7 +73,8 @@ func DefaultConfig(labels, colors []string) Config {
 		ConfirmHits: 2, ConfirmWindow: 2 * time.Second, ConfirmScore: 0.8, ConfirmExists: 0.7, ConfirmLabel: 0.6,
 		MinExistence: 0.1,
 		PoseHistory:  256, PoseGap: time.Second, PoseReach: 300 * time.Millisecond,
-		DriftRatio: 0.02, UnknownMove: 0.3, UnknownTurn: 0.3, CoverageRadius: 2,
+		DriftRatio: 0.02, UnknownMove: 0.3, UnknownTurn: 0.3, CoverageRadius: 2, MinLandmarks: 1,
+		JumpMove: 0.5, JumpTurn: 0.5, MaxSpeed: 2, MaxTurnRate: 3, BlindGap: 30 * time.Second,
 	}
 }
 
@@ -78,10 +92,13 @@ func (c Config) Validate() error {
 	check(c.MaxDetections > 0, "maxDetections %d: must be positive", c.MaxDetections)
 	check(c.PoseHistory > 1, "poseHistory %d: must be at least 2", c.PoseHistory)
 	check(c.ConfirmHits > 0, "confirmHits %d: must be positive", c.ConfirmHits)
+	check(c.MinLandmarks >= 0, "minLandmarks %d: must not be negative", c.MinLandmarks)
+	check(c.BlindGap > 0, "blindGap %s: must be positive", c.BlindGap)
 	check(c.EvidenceTime > 0, "evidenceTime %s: must be positive", c.EvidenceTime)
 	for name, v := range map[string]float64{
 		"centerFloor": c.CenterFloor, "gateDistance": c.GateDistance, "gateCost": c.GateCost,
 		"logSizeFloor": c.LogSizeFloor, "maxRange": c.MaxRange, "coverageRadius": c.CoverageRadius,
+		"jumpMove": c.JumpMove, "jumpTurn": c.JumpTurn, "maxSpeed": c.MaxSpeed, "maxTurnRate": c.MaxTurnRate,
 	} {
 		check(finite(v) && v > 0, "%s %g: must be positive", name, v)
 	}

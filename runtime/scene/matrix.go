@@ -70,6 +70,21 @@ func (c Cov) symmetric() Cov {
 	return c
 }
 
+// mostVariance bounds what drifts on for long: beyond it a place is not known at all.
+const mostVariance = 1e5
+
+// bounded scales a covariance down until no variance exceeds mostVariance.
+func (c Cov) bounded() Cov {
+	most := max(c[0], c[4], c[8])
+	if most <= mostVariance {
+		return c
+	}
+	for i := range c {
+		c[i] *= mostVariance / most
+	}
+	return c
+}
+
 // rotated turns a diagonal covariance over (x, y, z) by an angle about z.
 func rotated(diag Vec3, yaw float64) Cov {
 	sin, cos := math.Sincos(yaw)

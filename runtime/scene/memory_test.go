@@ -30,7 +30,7 @@ func TestTurningRoundCountsEachThingOnce(t *testing.T) {
 				w.turn()
 				s := w.m.Snapshot()
 				wrong += w.wrong(s)
-				if s.PoseSource != PoseEgomotion {
+				if s.PoseSource != PoseEgomotion && s.PoseSource != PoseLandmarks {
 					t.Errorf("pose source %s", s.PoseSource)
 				}
 				if s.Looked < 0.99 {
@@ -281,11 +281,16 @@ func TestLostOdometryIsReplacedByEgomotion(t *testing.T) {
 	}
 	w.turn()
 	s := w.m.Snapshot()
-	if s.PoseSource != PoseEgomotion {
+	if s.PoseSource != PoseLandmarks {
 		t.Fatalf("pose source %s", s.PoseSource)
 	}
 	w.expect(s)
 	w.noEgo = true
+	w.observe()
+	if s := w.m.Snapshot(); s.PoseSource != PoseLandmarks { // what stands still tells the way, too
+		t.Fatalf("pose source %s", s.PoseSource)
+	}
+	w.things = nil
 	w.observe()
 	if s := w.m.Snapshot(); s.PoseSource != PoseNone {
 		t.Fatalf("pose source %s", s.PoseSource)
@@ -351,6 +356,16 @@ func TestRoomIsAveragedByCertainty(t *testing.T) {
 	var r roomEstimate
 	r.add(Room{Length: 5, Width: 4, Height: 2.5, Area: 20, LogVar: 0.01})
 	r.add(Room{Length: 10, Width: 8, Height: 5, Area: 80, LogVar: 100})
+	var partly roomEstimate
+	if e := partly.estimate(); e != (RoomEstimate{}) {
+		t.Errorf("nothing is known, and yet %+v", e)
+	}
+	partly.add(Room{Length: 5, Width: 4, Area: 20, LogVar: 0.01})
+	partly.add(Room{Length: 5, Area: 20, LogVar: 0.01}) // the width is not known this time, the height never
+	p := partly.estimate()
+	if p.LengthVar >= p.WidthVar || p.LengthVar != p.AreaVar || p.LengthVar <= 0 || p.HeightVar != 0 {
+		t.Errorf("variances of %+v", p)
+	}
 	e := r.estimate()
 	if math.Abs(e.Area-20) > 0.1 || math.Abs(e.Length-5) > 0.1 {
 		t.Errorf("estimate %+v", e)

@@ -81,6 +81,7 @@ type PoseSource string
 const (
 	PoseNone      PoseSource = "none"      // nothing told where the robot moved since the observation before
 	PoseEgomotion PoseSource = "egomotion" // summed up from the networks' own ego-motion
+	PoseLandmarks PoseSource = "landmarks" // the same, or nothing, corrected by remembered things seen again
 	PoseOdometry  PoseSource = "odometry"  // the odometry that the robot feeds
 )
 
@@ -112,6 +113,20 @@ func (h *poseHistory) add(o Odometry) {
 	h.entries = append(h.entries, Odometry{})
 	copy(h.entries[i+1:], h.entries[i:])
 	h.entries[i] = o
+}
+
+// around returns the entries next to an instant, nil where there is none. One for the very instant counts as none: a
+// new one replaces it.
+func (h *poseHistory) around(mono time.Duration) (before, after *Odometry) {
+	for i := range h.entries {
+		switch e := &h.entries[i]; {
+		case e.Mono < mono:
+			before = e
+		case e.Mono > mono:
+			return before, e
+		}
+	}
+	return before, nil
 }
 
 // at returns the pose at an instant: interpolated between two neighbours no more than gap apart, or carried on from

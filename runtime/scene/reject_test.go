@@ -119,7 +119,7 @@ func sane(s *Snapshot) error {
 	ids := map[string]bool{}
 	for _, o := range s.Seen {
 		c, z := o.Box.Center, o.Box.Size
-		if !within(1e5, c.X, c.Y, c.Z, z.X, z.Y, z.Z, o.Box.Yaw, o.Existence) || min(z.X, z.Y, z.Z) <= 0 {
+		if !within(2e7, c.X, c.Y, c.Z, z.X, z.Y, z.Z, o.Box.Yaw, o.Existence) || min(z.X, z.Y, z.Z) <= 0 {
 			return fmt.Errorf("object %s: %+v", o.ID, o.Box)
 		}
 		if o.CenterCov[0] < 0 || o.CenterCov[4] < 0 || o.CenterCov[8] < 0 || !finite(trace(o.CenterCov)) {
@@ -196,6 +196,71 @@ func FuzzObserve(f *testing.F) {
 			if err := sane(m.Snapshot()); err != nil {
 				t.Fatal(err)
 			}
+		}
+	})
+}
+
+func TestAnyOddPoseLeavesASaneMemory(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m, err := New(DefaultConfig(worldLabels, worldColors))
+		if err != nil {
+			t.Fatal(err)
+		}
+		number := rapid.OneOf(
+			rapid.Float64Range(-3, 3), rapid.Float64(), rapid.SampledFrom([]float64{math.NaN(), math.Inf(1), 1e7, -1e7}))
+		for i := range rapid.IntRange(1, 10).Draw(t, "observations") {
+			for range rapid.IntRange(0, 4).Draw(t, "poses") {
+				o := Odometry{
+					Pose: Pose{number.Draw(t, "x"), number.Draw(t, "y"), number.Draw(t, "yaw")},
+					Mono: time.Duration(rapid.IntRange(-1, 15).Draw(t, "time")) * 200 * time.Millisecond,
+				}
+				o.Cov[0], o.Cov[4], o.Cov[8] = number.Draw(t, "vx"), number.Draw(t, "vy"), number.Draw(t, "vyaw")
+				before := state(m)
+				if err := m.SetOdometry(o); err != nil {
+					if !errors.Is(err, ErrRejected) || state(m) != before {
+						t.Fatalf("error %v, memory changed: %v", err, state(m) != before)
+					}
+				}
+			}
+			obs := &Observation{
+				Mono: time.Duration(i+1) * 300 * time.Millisecond, Consistency: 1, HasEgo: i%2 == 0,
+				Ego: Motion{X: 0.1, VarX: 1e-3, VarY: 1e-3, VarYaw: 1e-3},
+				Detections: []Detection{
+					detected(0, 0.9, 2, 0.5, cubeOf(.5)), detected(3, 0.9, 3, -0.5, cubeOf(.9)),
+				},
+			}
+			if err := m.Observe(obs); err != nil {
+				t.Fatal(err)
+			}
+			s := m.Snapshot()
+			if err := sane(s); err != nil {
+				t.Fatal(err)
+			}
+			if !within(2e7, s.Robot.X, s.Robot.Y, s.Robot.Yaw) || !goodCov(s.RobotCov) {
+				t.Fatalf("robot at %v, covariance %v", s.Robot, s.RobotCov)
+			}
+		}
+	})
+}
+
+func FuzzSetOdometry(f *testing.F) {
+	f.Add(0.0, 0.0, 0.0, 0.01, int64(time.Second))
+	f.Add(1e7, -1e7, 3.0, 1e6, int64(0))
+	f.Add(math.NaN(), math.Inf(1), 0.0, -1.0, int64(-1))
+	f.Fuzz(func(t *testing.T, x, y, yaw, variance float64, mono int64) {
+		m, obs := crowd(t, 5, 5)
+		o := Odometry{Pose: Pose{x, y, yaw}, Mono: time.Duration(mono)}
+		o.Cov[0], o.Cov[4], o.Cov[8] = variance, variance, variance
+		before := state(m)
+		if err := m.SetOdometry(o); err != nil && (!errors.Is(err, ErrRejected) || state(m) != before) {
+			t.Fatalf("error %v", err)
+		}
+		obs.Mono += time.Second
+		if err := m.Observe(obs); err != nil {
+			t.Fatal(err)
+		}
+		if err := sane(m.Snapshot()); err != nil {
+			t.Fatal(err)
 		}
 	})
 }

@@ -25,7 +25,13 @@ type Object struct {
 
 	FirstMono, LastMono time.Duration // when it was first and last seen
 	FirstWall, LastWall time.Time
+	MovedMono           time.Duration // when it was recognised at another place the last time
+	MovedWall           time.Time     // the same instant; zero when it never moved
+	MovedFrom           Vec3          // the centre that it had before, in map
 }
+
+// Moved says whether the thing was once recognised at another place than before.
+func (o *Object) Moved() bool { return !o.MovedWall.IsZero() || o.MovedMono != 0 }
 
 // Snapshot is the memory at one instant. It shares nothing with the Memory and never changes, so that any number of
 // goroutines may read it.
@@ -35,6 +41,10 @@ type Snapshot struct {
 	Wall   time.Time
 	Camera string
 
+	// Epoch counts the maps. It rises when coordinates of map from before mean nothing any more: the pose jumped, or
+	// the memory was cleared. Object ids stay valid across epochs as long as the objects are remembered.
+	Epoch uint32
+
 	Robot      Pose // base_link in map at Mono
 	RobotCov   Cov  // over (x, y, yaw), against the origin of map
 	PoseSource PoseSource
@@ -42,7 +52,7 @@ type Snapshot struct {
 	Now  []Object // what the newest observation shows, in its order
 	Seen []Object // everything remembered, in the order of first appearance
 
-	Free        FreeSpace
+	Free        FreeSpace // around Robot, fused over time; unknown is not free
 	Room        RoomEstimate
 	HFOV        float64 // of the newest observation's camera, rad
 	Looked      float64 // share of the directions around the robot that the camera has looked at, 0..1
@@ -70,8 +80,8 @@ func (m *Memory) Snapshot() *Snapshot {
 	defer m.mu.Unlock()
 	s := &Snapshot{
 		Seq: m.last.seq, Mono: m.last.at.mono, Wall: m.last.at.wall, Camera: m.last.camera,
-		Robot: m.pose, RobotCov: m.poseCov, PoseSource: m.source,
-		Free: m.last.free, Room: m.room.estimate(), HFOV: m.last.hfov,
+		Epoch: m.epoch, Robot: m.pose, RobotCov: m.poseCov, PoseSource: m.source,
+		Free: m.free, Room: m.room.estimate(), HFOV: m.last.hfov,
 		Looked: m.cover.share(m.pose, m.cfg.CoverageRadius), Consistency: m.last.consistency,
 		GateMean: m.last.gateMean, GateShift: m.last.gateShift,
 		Labels: m.cfg.Labels, Colors: m.cfg.Colors, Stats: m.stats,
@@ -104,6 +114,7 @@ func (m *Memory) remembered(t *track) Object {
 		},
 		YawVar: t.yawVar, Existence: t.existence(), Hits: t.hits,
 		FirstMono: t.firstMono, LastMono: t.lastMono, FirstWall: t.first.wall, LastWall: t.last.wall,
+		MovedMono: t.moved.mono, MovedWall: t.moved.wall, MovedFrom: t.movedFrom,
 	}
 	o.ColorProbs = shares(t.colors)
 	if i, p := best(o.ColorProbs); p > 0 {
@@ -117,13 +128,12 @@ func (m *Memory) seenNow(z *measurement) Object {
 	d := z.det
 	size := z.box.Size
 	o := Object{
-		Label: m.cfg.Labels[d.Label], LabelIndex: d.Label, LabelProbs: make([]float64, len(m.cfg.Labels)),
+		Label: m.cfg.Labels[d.Label], LabelIndex: d.Label, LabelProbs: z.labelProbs(len(m.cfg.Labels)),
 		Box: z.box, CenterCov: z.cov,
 		SizeVar: Vec3{z.logVar.X * size.X * size.X, z.logVar.Y * size.Y * size.Y, z.logVar.Z * size.Z * size.Z},
 		YawVar:  z.yawVar, Existence: d.Score, Hits: 1,
 		FirstMono: m.last.at.mono, LastMono: m.last.at.mono, FirstWall: m.last.at.wall, LastWall: m.last.at.wall,
 	}
-	o.LabelProbs[d.Label] = 1
 	o.ColorProbs = shares(d.Colors)
 	if i, p := best(o.ColorProbs); p > 0 {
 		o.Color = m.cfg.Colors[i]
@@ -131,8 +141,27 @@ func (m *Memory) seenNow(z *measurement) Object {
 	if t := z.track; t != nil && t.confirmed {
 		o.ID, o.Hits = t.id(), t.hits
 		o.FirstMono, o.FirstWall = t.firstMono, t.first.wall
+		o.MovedMono, o.MovedWall, o.MovedFrom = t.moved.mono, t.moved.wall, t.movedFrom
 	}
 	return o
+}
+
+// labelProbs shares the certainty between the labels that claim the place.
+func (z *measurement) labelProbs(labels int) []float64 {
+	out := make([]float64, labels)
+	sum := 0.0
+	for _, c := range z.claims[:z.n] {
+		sum += c.score
+	}
+	for _, c := range z.claims[:z.n] {
+		if sum > 0 {
+			out[c.label] = c.score / sum
+		}
+	}
+	if sum == 0 {
+		out[z.det.Label] = 1
+	}
+	return out
 }
 
 func (t *track) id() string { return "o" + strconv.FormatUint(t.number, 10) }

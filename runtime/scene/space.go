@@ -16,12 +16,13 @@ const (
 
 // Sector is the free floor in one direction.
 type Sector struct {
-	Known bool    // false where the newest observation did not look
-	Free  float64 // m from base_link without an obstacle, at most FreeRange; 0 when not known
+	Known   bool    // false where nothing is known about the floor: that is not the same as free
+	Free    float64 // m from base_link without an obstacle, at most FreeRange; 0 when not known
+	FreeVar float64 // m², variance of Free; 0 when not known
 }
 
-// FreeSpace is the floor around base_link as the newest observation saw it. Sector i begins at the bearing
-// i·2π/Sectors - π and is 2π/Sectors wide.
+// FreeSpace is the floor around base_link where the robot is now, put together from everything that the camera has
+// seen of it. Sector i begins at the bearing i·2π/Sectors - π and is 2π/Sectors wide.
 type FreeSpace [Sectors]Sector
 
 // SectorOf returns the sector that holds a bearing in radians, left positive.
@@ -30,37 +31,62 @@ func SectorOf(bearing float64) int {
 	return i % Sectors
 }
 
-// freeSpace marches over the predicted depth: points at an obstacle's height end the free floor of their sector,
-// points on the floor extend it.
-func freeSpace(v *View) FreeSpace {
-	var floor, obstacle [Sectors]float64
-	for i := range obstacle {
-		obstacle[i] = math.Inf(1)
-	}
-	e := newEye(v, Pose{})
-	for i, d := range v.Depth {
-		if d <= 0 || !e.usable {
-			continue
-		}
-		p := e.point(i%v.Cols, i/v.Cols, float64(d))
-		s, ground := SectorOf(math.Atan2(p.Y, p.X)), math.Hypot(p.X, p.Y)
-		switch {
-		case p.Z > obstacleHigh:
-		case p.Z > obstacleLow:
-			obstacle[s] = min(obstacle[s], ground)
-		default:
-			floor[s] = max(floor[s], ground)
-		}
-	}
+// rays is how many lines of sight probe one sector.
+const rays = 5
+
+// around returns the free space about a pose of the robot.
+func (g *ground) around(robot Pose) FreeSpace {
 	var out FreeSpace
+	if g.cells == nil {
+		return out
+	}
+	const width = 2 * math.Pi / Sectors
 	for i := range out {
-		if !math.IsInf(obstacle[i], 1) {
-			out[i] = Sector{Known: true, Free: min(obstacle[i], FreeRange)}
-		} else if floor[i] > 0 {
-			out[i] = Sector{Known: true, Free: min(floor[i], FreeRange)}
+		known := 0
+		var s Sector
+		for k := range rays {
+			heading := robot.Yaw - math.Pi + width*(float64(i)+(float64(k)+0.5)/rays)
+			r, ok := g.probe(robot, heading)
+			if !ok {
+				continue
+			}
+			if known == 0 || r.Free < s.Free {
+				s = r
+			}
+			known++
+		}
+		if 2*known > rays {
+			out[i] = s
 		}
 	}
 	return out
+}
+
+// probe walks from the robot until something stands in the way or nothing is known any more. What the camera is too
+// high to see at the robot's feet counts as walked over, but does not alone make the direction known.
+func (g *ground) probe(robot Pose, heading float64) (Sector, bool) {
+	sin, cos := math.Sincos(heading)
+	var s Sector
+	gap := 0.0
+	for r := ownRadius; r < FreeRange; r += cellSize / 2 {
+		odds, spread := g.read(robot.X+r*cos, robot.Y+r*sin)
+		switch {
+		case odds > oddsKnown:
+			return Sector{Known: true, Free: r, FreeVar: spread + cellSize*cellSize/12}, true
+		case odds < -oddsKnown:
+			s = Sector{Known: true, Free: r, FreeVar: spread + cellSize*cellSize/12}
+			gap = 0
+		default:
+			gap += cellSize / 2
+		}
+		if gap > 2*cellSize && r > g.near {
+			break
+		}
+	}
+	if s.Free > FreeRange-cellSize {
+		s.Free = FreeRange
+	}
+	return s, s.Known && s.Free > ownRadius+cellSize
 }
 
 // point returns the place of a depth cell's surface, in the frame of the eye's pose.
@@ -77,7 +103,8 @@ func (e *eye) point(col, row int, depth float64) Vec3 {
 type RoomEstimate struct {
 	Length, Width, Height float64 // m
 	Area                  float64 // m²
-	AreaVar               float64 // variance of ln(Area)
+	// Variances of the natural logarithms of the extents above, 0 where the extent is unknown.
+	LengthVar, WidthVar, HeightVar, AreaVar float64
 }
 
 // roomEstimate averages what observations say of the room, in logarithms, weighted by their certainty. Observations
@@ -110,16 +137,17 @@ func (r *roomEstimate) add(room Room) {
 }
 
 func (r *roomEstimate) estimate() RoomEstimate {
-	value := func(i int) float64 {
+	value := func(i int) (extent, variance float64) {
 		if r.known[i] == 0 {
-			return 0
+			return 0, 0
 		}
-		return math.Exp(r.sum[i] / r.known[i])
+		return math.Exp(r.sum[i] / r.known[i]), 1 / r.known[i]
 	}
-	out := RoomEstimate{Length: value(0), Width: value(1), Height: value(2), Area: value(3)}
-	if r.known[3] > 0 {
-		out.AreaVar = 1 / r.known[3]
-	}
+	var out RoomEstimate
+	out.Length, out.LengthVar = value(0)
+	out.Width, out.WidthVar = value(1)
+	out.Height, out.HeightVar = value(2)
+	out.Area, out.AreaVar = value(3)
 	return out
 }
 

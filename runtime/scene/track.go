@@ -9,11 +9,14 @@ import (
 // what questions ask, and it stays small for what is in view however far the dead reckoning has drifted.
 type track struct {
 	number    uint64 // the N of its id "oN", 0 until it is confirmed
+	serial    uint64 // never used again, also not for another thing in the same memory
 	confirmed bool
 	dead      bool
+	kept      bool // in the list of those gone
 
 	box     Box // in map
 	cov     Cov // of the centre, over (x, y, z) of map
+	before  Cov // the same before the robot's last step
 	logVar  Vec3
 	yawVar  float64
 	heading float64 // votes for this end of the box being its front; the sign decides
@@ -29,16 +32,14 @@ type track struct {
 	lastMono  time.Duration
 	first     stamp
 	last      stamp
-}
 
-// measurement is a detection in map.
-type measurement struct {
-	det    *Detection
-	box    Box
-	cov    Cov
-	logVar Vec3
-	yawVar float64
-	track  *track
+	moved     stamp // when it was recognised at another place
+	movedFrom Vec3
+
+	apart apart
+	wide  int     // times in a row that it covered a second thing
+	left  float64 // scratch of steps.share
+	fixed bool    // scratch of correct
 }
 
 const maxLogOdds = 6
@@ -72,8 +73,9 @@ func (t *track) begin(z *measurement, cfg *Config, now stamp) {
 	t.box, t.cov, t.logVar, t.yawVar = z.box, z.cov, z.logVar, z.yawVar
 	t.first, t.last, t.hits = now, now, 1
 	t.firstMono, t.lastMono = now.mono, now.mono
+	t.before = z.cov
 	t.applyPrior(z.det.Label, cfg)
-	t.addEvidence(z.det, cfg)
+	t.addEvidence(z, cfg)
 	t.logOdds = hitGain(z.det.Score, cfg) - 1
 }
 
@@ -94,15 +96,17 @@ func (t *track) applyPrior(label int, cfg *Config) {
 	t.fuseSize(prior.Size, Vec3{v, v, v})
 }
 
-// update corrects the track with a measurement of the same thing.
-func (t *track) update(z *measurement, cfg *Config, now stamp) {
-	t.correctCenter(z)
+// update corrects the track with a measurement of the same thing, and returns the share of the way that it went to
+// where it was seen, 0..1.
+func (t *track) update(z *measurement, cfg *Config, now stamp) float64 {
+	gain := t.correctCenter(z)
 	t.correctShape(z)
 	t.humble(z, cfg.RepeatShare)
-	t.addEvidence(z.det, cfg)
+	t.addEvidence(z, cfg)
 	t.logOdds = min(t.logOdds+hitGain(z.det.Score, cfg), maxLogOdds)
 	t.hits++
 	t.last, t.lastMono = now, now.mono
+	return gain
 }
 
 // humble keeps the track from growing more certain than repeated views of one thing can make it: networks err the
@@ -119,11 +123,11 @@ func (t *track) humble(z *measurement, share float64) {
 	t.yawVar = max(t.yawVar, share*z.yawVar)
 }
 
-// correctCenter is the Kalman update of the position.
-func (t *track) correctCenter(z *measurement) {
+// correctCenter is the Kalman update of the position; it returns the mean gain in the plane.
+func (t *track) correctCenter(z *measurement) float64 {
 	inv, ok := t.cov.plus(z.cov).inverse()
 	if !ok {
-		return
+		return 0
 	}
 	gain := t.cov.times(inv)
 	t.box.Center = t.box.Center.Add(gain.apply(z.box.Center.Sub(t.box.Center)))
@@ -132,6 +136,10 @@ func (t *track) correctCenter(z *measurement) {
 		t.cov[i] -= reduced[i]
 	}
 	t.cov = t.cov.symmetric()
+	for i := range 3 { // what rounding may leave of a place known almost exactly
+		t.cov[4*i] = max(t.cov[4*i], 1e-9)
+	}
+	return clamp((gain[0]+gain[4])/2, 0, 1)
 }
 
 // correctShape updates extents and heading. A cuboid turned by a half turn is the same cuboid, and by a quarter turn
@@ -166,20 +174,29 @@ func (t *track) vote(same bool) {
 
 // aligned returns b written so that its heading and sides match ref best, and the quarter turns that took.
 func aligned(b, ref Box) (Box, int) {
-	out, turns, least := b, 0, math.Inf(1)
+	shape, want := math.Log(b.Size.X/b.Size.Y), math.Log(ref.Size.X/ref.Size.Y)
+	turn := WrapAngle(b.Yaw - ref.Yaw)
+	turns, least := 0, math.Inf(1)
 	for k := range 4 {
-		c := b
-		c.Yaw = WrapAngle(b.Yaw + float64(k)*math.Pi/2)
-		if k%2 == 1 {
-			c.Size.X, c.Size.Y = b.Size.Y, b.Size.X
+		angle, sides := turn+float64(k)*math.Pi/2, shape-want
+		if angle > math.Pi {
+			angle -= 2 * math.Pi
 		}
-		turn := WrapAngle(c.Yaw - ref.Yaw)
-		sides := math.Log(c.Size.X/ref.Size.X) - math.Log(c.Size.Y/ref.Size.Y)
-		if cost := turn*turn + sides*sides; cost < least-1e-12 {
-			out, turns, least = c, k, cost
+		if k%2 == 1 {
+			sides = -shape - want
+		}
+		if cost := angle*angle + sides*sides; cost < least-1e-12 {
+			turns, least = k, cost
 		}
 	}
-	return out, turns
+	if turns == 0 {
+		return b, 0
+	}
+	b.Yaw = WrapAngle(b.Yaw + float64(turns)*math.Pi/2)
+	if turns%2 == 1 {
+		b.Size.X, b.Size.Y = b.Size.Y, b.Size.X
+	}
+	return b, turns
 }
 
 // fuseSize averages the logarithms of the extents, weighted by inverse variance.
@@ -195,11 +212,14 @@ func fuseLog(a, varA, b, varB float64) (x, v float64) {
 	return math.Exp(math.Log(a) + gain*(math.Log(b)-math.Log(a))), varA * (1 - gain)
 }
 
-// addEvidence adds up what the detection says about label, colour and identity.
-func (t *track) addEvidence(d *Detection, cfg *Config) {
+// addEvidence adds up what the detections say about label, colour and identity.
+func (t *track) addEvidence(z *measurement, cfg *Config) {
+	d := z.det
 	others := float64(max(len(t.labels)-1, 1))
-	p := clamp(d.Score*(1-cfg.LabelNoise), 1.5/(others+1.5), 1-cfg.LabelNoise)
-	t.labels[d.Label] += math.Log(p * others / (1 - p))
+	for _, c := range z.claims[:z.n] {
+		p := clamp(c.score*(1-cfg.LabelNoise), 1.5/(others+1.5), 1-cfg.LabelNoise)
+		t.labels[c.label] += math.Log(p * others / (1 - p))
+	}
 	t.normalise()
 	for i, c := range d.Colors {
 		t.colors[i] += float64(c)
@@ -240,38 +260,12 @@ func missLoss(seen float64, cfg *Config) float64 {
 	return math.Log((1 - cfg.DetectionRate*seen) / (1 - cfg.ClutterRate*seen))
 }
 
-// absorb takes over everything that other, the same thing tracked twice, knows.
-func (t *track) absorb(other *track) {
-	z := measurement{box: other.box, cov: other.cov, logVar: other.logVar, yawVar: other.yawVar}
-	t.correctCenter(&z)
-	t.correctShape(&z)
-	for i, e := range other.labels {
-		t.labels[i] += e
-	}
-	t.normalise()
-	for i, c := range other.colors {
-		t.colors[i] += c
-	}
-	if len(t.embedding) == len(other.embedding) {
-		for i, x := range other.embedding {
-			t.embedding[i] += x
-		}
-	}
-	t.logOdds = max(t.logOdds, other.logOdds)
-	t.hits += other.hits
-	if other.lastMono > t.lastMono {
-		t.last, t.lastMono = other.last, other.lastMono
-	}
-	if other.firstMono < t.firstMono {
-		t.first, t.firstMono = other.first, other.firstMono
-	}
-}
-
 // drift makes the position less certain because the robot moved, with the covariance of its motion in map axes: a
 // turn moves a far thing more than a near one.
 func (t *track) drift(robot Pose, motion Cov) {
 	rx, ry := t.box.Center.X-robot.X, t.box.Center.Y-robot.Y
 	j := Cov{1, 0, -ry, 0, 1, rx, 0, 0, 0}
-	t.cov = t.cov.plus(j.sandwich(motion)).symmetric()
-	t.yawVar += motion[8]
+	t.before = t.cov
+	t.cov = t.cov.plus(j.sandwich(motion)).symmetric().bounded()
+	t.yawVar = min(t.yawVar+motion[8], mostVariance)
 }

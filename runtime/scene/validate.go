@@ -136,7 +136,7 @@ func checkOdometry(o Odometry) error {
 	if o.Mono < 0 || !within(world, o.Pose.X, o.Pose.Y, o.Pose.Yaw) {
 		return fmt.Errorf("pose or its time is out of range: %w", ErrRejected)
 	}
-	if !within(maxVariance, c[:]...) || c[0] < 0 || c[4] < 0 || c[8] < 0 {
+	if !within(maxVariance, c[:]...) || !goodCov(Cov(c).symmetric()) {
 		return fmt.Errorf("pose covariance is out of range: %w", ErrRejected)
 	}
 	return nil

@@ -51,12 +51,11 @@ func (e *eye) depthAt(u, v float64) (depth, sigma float64, ok bool) {
 	return depth, sigma, depth > 0
 }
 
-// What one ray toward a remembered thing tells about its absence.
+// What one ray toward a remembered thing tells about its absence: 1 when the camera sees far behind its front.
 const (
-	rayThrough = 1.0  // the camera sees what lies behind it
 	rayAtIt    = 0.3  // something is there at its distance, though it was not recognised
 	rayUnknown = 0.25 // no depth was predicted here
-	rayHidden  = 0.0  // something nearer hides it, or it is outside the picture
+	rayHidden  = 0.05 // less than this: something nearer hides it
 )
 
 // samples returns the points of a box that rays are sent to, in units of its half extents.
@@ -75,6 +74,9 @@ func samples() [9]Vec3 {
 	}
 }
 
+// leastOpen is how many of the points must be in the picture and not hidden: less of a thing is not recognised anyway.
+const leastOpen = 3
+
 // looked returns how much the camera's not detecting t speaks against it: 1 when it looked right through the place
 // where t should be, 0 when t was hidden, out of view or too far away.
 func (m *Memory) looked(e *eye, t *track) float64 {
@@ -84,15 +86,18 @@ func (m *Memory) looked(e *eye, t *track) float64 {
 	sigma := math.Sqrt(trace(t.cov) / 3)
 	half := t.box.Size.Scale(0.5)
 	points := samples()
-	sum := 0.0
+	sum, open := 0.0, 0
 	for _, s := range points {
 		p := t.box.fromLocal(Vec3{s.X * half.X, s.Y * half.Y, s.Z * half.Z})
-		sum += m.ray(e, t, p, sigma)
+		if one := m.ray(e, t, p, sigma); one > rayHidden {
+			sum += one
+			open++
+		}
 	}
-	share := sum / float64(len(points))
-	if share < 0.2 {
+	if open < leastOpen {
 		return 0
 	}
+	share := sum / float64(len(points))
 	// A thing whose place is known worse than its size may stand beside the place the camera looked at.
 	blur := sigma / (halfSize(t.box) + 0.1)
 	return share / (1 + blur*blur)
@@ -102,27 +107,26 @@ func (m *Memory) looked(e *eye, t *track) float64 {
 func (m *Memory) ray(e *eye, t *track, p Vec3, sigma float64) float64 {
 	u, v, ok := e.project(p)
 	if !ok {
-		return rayHidden
+		return 0
 	}
 	dir := p.Sub(e.origin)
 	dir = dir.Scale(1 / dir.Norm())
-	enter, leave, ok := t.box.rayEntry(e.origin, dir)
+	enter, _, ok := t.box.rayEntry(e.origin, dir)
 	if !ok || enter == 0 || m.coveredBefore(e.origin, dir, enter-2*sigma-0.05) {
-		return rayHidden
+		return 0
 	}
 	depth, logSigma, ok := e.depthAt(u, v)
 	if !ok {
 		return rayUnknown
 	}
-	margin := 2*(logSigma*depth+sigma) + 0.05
-	switch {
-	case depth < enter-margin:
-		return rayHidden
-	case depth > leave+margin:
-		return rayThrough
-	default:
-		return rayAtIt
+	// The farther behind its front the camera sees, the less can the thing be there; the farther before, the less can
+	// it be seen.
+	behind := (depth - enter) / (logSigma*depth + sigma + 0.025)
+	fits := math.Exp(-behind * behind / 2)
+	if behind < 0 {
+		return rayAtIt * fits
 	}
+	return 1 - (1-rayAtIt)*fits
 }
 
 // coveredBefore says whether a thing detected in this observation stands in the way within a distance.

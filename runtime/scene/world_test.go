@@ -35,6 +35,10 @@ type world struct {
 	noDepth   bool
 	noEgo     bool
 	confuse   func(label int) int
+
+	odometry   bool          // feeds poses
+	offset     Pose          // of the odometry's frame
+	wallOffset time.Duration // of the wall clock, after a restart
 }
 
 func newWorld(t *testing.T, things ...thing) *world {
@@ -68,7 +72,9 @@ func (w *world) observe() {
 	w.t.Helper()
 	w.seq++
 	w.mono += 200 * time.Millisecond
-	obs := &Observation{Seq: w.seq, Mono: w.mono, Wall: time.Unix(0, int64(w.mono)), View: w.view(), Consistency: 1}
+	obs := &Observation{
+		Seq: w.seq, Mono: w.mono, Wall: time.Unix(0, int64(w.mono+w.wallOffset)), View: w.view(), Consistency: 1,
+	}
 	e := newEye(&obs.View, w.robot)
 	shows := w.render(&obs.View, &e)
 	for i, th := range w.things {
@@ -91,10 +97,22 @@ func (w *world) observe() {
 		}
 	}
 	w.last = w.robot
+	if w.odometry {
+		w.feed(w.mono)
+	}
 	if w.noDepth {
 		obs.View.Depth, obs.View.DepthSigma = nil, nil
 	}
 	if err := w.m.Observe(obs); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// feed tells the robot's pose, as of an instant.
+func (w *world) feed(mono time.Duration) {
+	w.t.Helper()
+	o := Odometry{Pose: w.offset.Compose(w.robot), Mono: mono, Cov: [9]float64{1e-4, 0, 0, 0, 1e-4, 0, 0, 0, 1e-5}}
+	if err := w.m.SetOdometry(o); err != nil {
 		w.t.Fatal(err)
 	}
 }
