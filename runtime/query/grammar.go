@@ -1,12 +1,16 @@
 package query
 
-// question = count | distance | direction | locate | exists | nearest.
+// question = [viewpoint] one of the kinds, with what may follow it.
 func (p *parser) question() (Query, bool) {
+	if p.viewpoint() {
+		p.polite()
+	}
 	rules := [...]func() (Query, bool){
-		p.count, p.distance, p.direction, p.locate, p.exists, p.nearest,
+		p.count, p.distance, p.size, p.roomSize, p.directionWords, p.direction, p.route, p.turnsOf, p.order, p.locate,
+		p.compare, p.nearest, p.holdsOf, p.listOf, p.describeOf, p.clearOf, p.exists,
 	}
 	for _, rule := range rules {
-		pos, scope, unit := p.pos, p.scope, p.unit
+		pos, said := p.pos, p.said
 		if q, ok := rule(); ok {
 			p.tail()
 			if p.end() {
@@ -14,14 +18,14 @@ func (p *parser) question() (Query, bool) {
 			}
 			p.fail("")
 		}
-		p.pos, p.scope, p.unit = pos, scope, unit
+		p.pos, p.said = pos, said
 	}
 	return Query{}, false
 }
 
 // whatIs consumes "what is the", or just "the".
 func (p *parser) whatIs() bool {
-	if p.accept("what", "is") || p.accept("what", "are") || p.accept("give", "me") {
+	if p.any("what is", "what are", "what will be", "what was", "give me") {
 		p.accept("the")
 		return true
 	}
@@ -34,30 +38,102 @@ func (p *parser) is() bool { return p.oneOf("is", "are", "am") }
 // count = "how many" things ["are" condition] | "count" things | "the number of" things.
 func (p *parser) count() (Query, bool) {
 	switch {
-	case p.accept("how", "many"):
-		if p.peek(0).class == unitWord {
+	case p.any("how many"):
+		if p.peek(0).class == unitWord || p.peek(0).text == "square" {
 			return Query{}, false
 		}
 		p.accept("of")
-	case p.accept("count"), p.accept("count", "up"):
+	case p.any("count up", "count"):
 	default:
 		p.whatIs()
-		if !p.accept("number", "of") && !p.accept("count", "of") {
+		if !p.any("number of", "count of", "total number of") {
 			return Query{}, false
 		}
 	}
-	r, ok := p.referent()
-	if !ok {
+	q := Query{Kind: Count}
+	if !p.union(&q, "and", "or", "plus") {
 		return Query{}, false
 	}
-	p.predicate(r)
-	return Query{Kind: Count, Target: r}, true
+	p.predicate(&q)
+	return q, true
 }
 
-// predicate = [("is" | "are") (["there"] | condition)]. It narrows what the question is about.
-func (p *parser) predicate(r *Referent) {
+// union = thing {("," | "and" | "or") thing}: several sorts of things that are asked about together.
+func (p *parser) union(q *Query, joiners ...string) bool {
+	if p.colors(q) {
+		return true
+	}
+	r, ok := p.referent()
+	if !ok {
+		return false
+	}
+	q.Target = r
+	ands, ors := 0, 0
+	for len(q.Also) < maxTerms {
+		joiner := p.peek(0).text
+		more := p.try(func() bool {
+			if !p.joint(joiners...) {
+				return false
+			}
+			next, ok := p.referent()
+			if ok {
+				q.Also = append(q.Also, *next)
+			}
+			return ok
+		})
+		if !more {
+			break
+		}
+		switch joiner {
+		case "and":
+			ands++
+		case "or":
+			ors++
+		}
+	}
+	q.All = q.Kind == Exists && ands > 0
+	if ands > 0 && ors > 0 {
+		p.fail("and together with or can mean two things")
+		return false
+	}
+	return true
+}
+
+// joint consumes what stands between the members of a list.
+func (p *parser) joint(joiners ...string) bool {
+	comma := p.pos > 0 && p.tokens[p.pos-1].comma
+	return p.oneOf(joiners...) || comma
+}
+
+// colors = {determiner} colour ("or" | "and") colour thing: "red and blue chairs" are two sorts of chairs.
+func (p *parser) colors(q *Query) bool {
+	return p.try(func() bool {
+		for p.oneOf("the", "a", "an", "any", "all", "of", "some") {
+		}
+		a, ok := p.take(colorWord)
+		if !ok || !p.joint("or", "and") {
+			return false
+		}
+		p.oneOf("a", "an", "the", "any")
+		b, ok := p.take(colorWord)
+		if !ok {
+			return false
+		}
+		r, ok := p.referent()
+		if !ok || r.Color != "" {
+			return false
+		}
+		other := *r
+		r.Color, other.Color = a.canon, b.canon
+		q.Target, q.Also = r, []Referent{other}
+		return true
+	})
+}
+
+// predicate = [("is" | "are") (["there"] | condition)]. It narrows everything that the question is about.
+func (p *parser) predicate(q *Query) {
 	switch {
-	case p.accept("there", "are"), p.accept("there", "is"):
+	case p.any("there are", "there is"):
 	case p.oneOf("stand", "stands", "lie", "lies", "sit", "sits", "exist", "exists"):
 	case p.is():
 		p.accept("there")
@@ -66,255 +142,61 @@ func (p *parser) predicate(r *Referent) {
 	}
 	p.depth++ // what follows still belongs to the thing counted
 	defer func() { p.depth-- }()
-	p.conditions(r)
-	p.modifiers(r)
+	r := *q.Target
+	said := Referent{Color: r.Color, Size: r.Size}
+	p.conditions(&said)
+	p.modifiers(&said)
+	for _, t := range append([]*Referent{q.Target}, pointers(q.Also)...) {
+		t.Relations = append(t.Relations, said.Relations...)
+		t.Not = append(t.Not, said.Not...)
+		if said.Color != r.Color {
+			t.Color = said.Color
+		}
+		if said.Size != r.Size {
+			t.Size = said.Size
+		}
+		if said.Order != "" {
+			t.Order, t.Of = said.Order, said.Of
+		}
+	}
 }
 
-// distance = "how far" … | "how close" … | "how many metres" … | "the distance" ….
-func (p *parser) distance() (Query, bool) {
-	switch {
-	case p.accept("how", "many"):
-		t, ok := p.take(unitWord)
+func pointers(list []Referent) []*Referent {
+	out := make([]*Referent, len(list))
+	for i := range list {
+		out[i] = &list[i]
+	}
+	return out
+}
+
+// things = thing ("," | "and" | "or") thing …: at least two.
+func (p *parser) things(joiners ...string) ([]Referent, bool) {
+	var list []Referent
+	for len(list) < maxTerms {
+		if len(list) > 0 && !p.joint(joiners...) {
+			break
+		}
+		pos := p.pos
+		if len(list) > 0 {
+			p.oneOf("then", "or", "and")
+		}
+		r, ok := p.nested()
 		if !ok {
-			return Query{}, false
+			p.pos = pos // a comma may also end the list
+			break
 		}
-		p.setUnit(Unit(t.canon))
-		return p.span()
-	case p.accept("how", "far"), p.accept("how", "close"), p.accept("how", "near"), p.accept("how", "distant"):
-		p.inUnit()
-		return p.span()
+		list = append(list, *r)
 	}
-	if p.accept("measure") {
-		p.accept("the")
-	} else {
-		p.whatIs()
-	}
-	if !p.accept("distance") && !p.accept("gap") {
-		return Query{}, false
-	}
-	p.inUnit()
-	p.accept("is")
-	return p.span()
-}
-
-// span reads the two ends of a distance in the orders people put them.
-func (p *parser) span() (Query, bool) {
-	for p.oneOf("away", "apart", "off") {
-	}
-	switch {
-	case p.accept("is", "it"), p.accept("are", "there"), p.accept("is", "there"):
-		for p.oneOf("away") {
-		}
-		return p.ends(nil)
-	case p.accept("separate"), p.accept("is", "between"):
-		return p.pair()
-	}
-	if q, ok := p.ends(nil); ok {
-		return q, true
-	}
-	if p.accept("of") || p.is() {
-		return p.spanOf()
-	}
-	// An indirect question: "how far the door is from the bed".
-	return p.spanOf()
-}
-
-// spanOf = thing ["and" thing] ["is"] ["away"] [("from" | "to") thing].
-func (p *parser) spanOf() (Query, bool) {
-	a, ok := p.referentOrSelf()
-	if !ok {
-		return Query{}, false
-	}
-	if p.accept("and") {
-		b, ok := p.referentOrSelf()
-		if !ok {
-			return Query{}, false
-		}
-		p.is()
-		p.oneOf("apart")
-		p.accept("from", "each", "other")
-		p.accept("to", "each", "other")
-		return p.between(a, b)
-	}
-	p.is()
-	for p.oneOf("away", "off", "located", "standing") {
-	}
-	return p.ends(a)
-}
-
-// ends = ["from" thing] ["to" thing] | "between" thing "and" thing, in any order. With a first thing given, one more
-// end at most is named.
-func (p *parser) ends(first *end) (Query, bool) {
-	if first == nil && p.accept("between") {
-		return p.pair()
-	}
-	var list []*end
-	if first != nil {
-		list = append(list, first)
-	}
-	for len(list) < 2 && p.oneOf("from", "to", "towards", "toward") {
-		p.oneOf("here")
-		if p.tokens[p.pos-1].text == "here" {
-			list = append(list, &end{})
-			continue
-		}
-		e, ok := p.referentOrSelf()
-		if !ok {
-			return Query{}, false
-		}
-		list = append(list, e)
-		if first == nil && len(list) == 1 && p.is() { // "from the bed is the door"
-			b, ok := p.referentOrSelf()
-			if !ok {
-				return Query{}, false
-			}
-			p.oneOf("away")
-			return p.between(b, e)
-		}
-	}
-	switch len(list) {
-	case 0:
-		p.fail("")
-		return Query{}, false
-	case 1:
-		return p.between(list[0], &end{})
-	}
-	return p.between(p.ordered(list, first != nil))
-}
-
-// ordered puts the target first: "how far is the table from the sofa" names it first, "from the bed to the door" last.
-func (p *parser) ordered(list []*end, targetFirst bool) (target, from *end) {
-	if targetFirst {
-		return list[0], list[1]
-	}
-	return list[1], list[0]
-}
-
-// pair = thing "and" thing.
-func (p *parser) pair() (Query, bool) {
-	a, ok := p.referentOrSelf()
-	if !ok || !p.accept("and") {
-		return Query{}, false
-	}
-	b, ok := p.referentOrSelf()
-	if !ok {
-		return Query{}, false
-	}
-	return p.between(a, b)
-}
-
-// end is one end of a distance; without a referent it is the robot.
-type end struct{ *Referent }
-
-// between makes the query of a distance. The robot, where it is one of the ends, is always the one measured from.
-func (p *parser) between(target, from *end) (Query, bool) {
-	if target.Referent == nil {
-		target, from = from, target
-	}
-	if target.Referent == nil {
-		p.fail("both ends of the distance are the robot")
-		return Query{}, false
-	}
-	return Query{Kind: Distance, Target: target.Referent, From: from.Referent}, true
-}
-
-// referentOrSelf reads a thing or the robot.
-func (p *parser) referentOrSelf() (*end, bool) {
-	if p.self() {
-		return &end{}, true
-	}
-	r, ok := p.referent()
-	return &end{r}, ok
-}
-
-// self consumes a word for the robot.
-func (p *parser) self() bool {
-	return p.try(func() bool {
-		p.oneOf("the", "this", "your")
-		_, ok := p.take(selfWord)
-		return ok
-	})
-}
-
-// direction = ["in"] ("which" | "what") ("direction" | "way") "is" thing | "the direction of" thing.
-func (p *parser) direction() (Query, bool) {
-	p.oneOf("in", "at")
-	if p.try(func() bool { return p.oneOf("which", "what") && p.oneOf("direction", "way", "bearing", "angle") }) {
-		for p.oneOf("is", "are", "does", "do") {
-		}
-		return p.bearingOf("lie", "lies", "stand", "stands", "is", "are", "in", "located", "standing")
-	}
-	p.whatIs()
-	if !p.oneOf("direction", "bearing", "angle") || !p.oneOf("of", "to", "towards", "toward") {
-		return Query{}, false
-	}
-	return p.bearingOf()
-}
-
-// bearingOf reads whose direction is asked for. A direction seen from another thing needs to know where that one faces.
-func (p *parser) bearingOf(after ...string) (Query, bool) {
-	r, ok := p.referentTo()
-	if !ok {
-		return Query{}, false
-	}
-	for p.oneOf(after...) {
-	}
-	if p.accept("from") && !p.accept("here") && !p.self() {
-		p.fail("a direction seen from another thing is not supported by this version")
-		return Query{}, false
-	}
-	return Query{Kind: Direction, Target: r}, true
-}
-
-// referentTo = referent ["to" thing] after a nearest or farthest: "the nearest chair to the door".
-func (p *parser) referentTo() (*Referent, bool) {
-	r, ok := p.referent()
-	if !ok {
-		return nil, false
-	}
-	if r.Of == nil && (r.Order == ByNearest || r.Order == ByFarthest) && p.oneOf("to", "from") {
-		e, ok := p.referentOrSelf()
-		if !ok {
-			return nil, false
-		}
-		r.Of = e.Referent
-	}
-	return r, true
-}
-
-// locate = "where is" thing | "locate" thing | "find" thing | "the position of" thing.
-func (p *parser) locate() (Query, bool) {
-	switch {
-	case p.accept("where", "do", "you", "see"), p.accept("where", "can", "you", "see"):
-		p.setScope(Now)
-	case p.accept("where", "did", "you", "see"), p.accept("where", "have", "you", "seen"):
-		p.setScope(Seen)
-	case p.accept("where", "is"), p.accept("where", "are"), p.accept("where", "can", "i", "find"),
-		p.accept("where", "do", "i", "find"), p.accept("where", "does"), p.accept("where"),
-		p.accept("locate"), p.accept("find", "me"), p.accept("find"):
-	default:
-		p.whatIs()
-		if !p.oneOf("position", "location", "place", "coordinates", "whereabouts") || !p.accept("of") {
-			return Query{}, false
-		}
-	}
-	r, ok := p.referentTo()
-	if !ok {
-		return Query{}, false
-	}
-	for p.oneOf("is", "are", "located", "standing", "placed", "stand", "found") {
-	}
-	return Query{Kind: Locate, Target: r}, true
+	return list, len(list) >= 2
 }
 
 // exists = ("is" | "are") "there" thing | "do you see" thing | "does the room have" thing | "does" thing "exist".
 func (p *parser) exists() (Query, bool) {
 	p.oneOf("if", "whether")
+	q := Query{Kind: Exists}
 	switch {
-	case p.accept("is", "there"), p.accept("are", "there"), p.accept("there", "is"), p.accept("there", "are"),
-		p.sees():
-	case p.accept("does", "the", "room", "have"), p.accept("does", "the", "room", "contain"),
-		p.accept("does", "this", "room", "have"):
+	case p.any("is there", "are there", "there is", "there are"), p.sees():
+	case p.any("does the room have", "does the room contain", "does this room have"):
 	case p.oneOf("does", "do"):
 		r, ok := p.referent()
 		return Query{Kind: Exists, Target: r}, ok && p.oneOf("exist")
@@ -324,16 +206,18 @@ func (p *parser) exists() (Query, bool) {
 	default:
 		return Query{}, false
 	}
-	r, ok := p.referent()
-	if !ok {
+	if p.peek(0).text == "no" {
 		return Query{}, false
 	}
-	return Query{Kind: Exists, Target: r}, true
+	p.accept("both")
+	ok := p.union(&q, "or", "and")
+	return q, ok
 }
 
-// anyIs = ("a" | "any") thing condition. With "the" the question is about a relation of one thing, another kind.
+// anyIs = ("a" | "any") thing condition | "anything" condition. With "the" the question is about a relation of one
+// thing, another kind.
 func (p *parser) anyIs() (Query, bool) {
-	if !p.oneOf("a", "an", "any", "some") {
+	if !p.anyThing() && !p.oneOf("a", "an", "any", "some") {
 		return Query{}, false
 	}
 	p.accept("of")
@@ -345,4 +229,10 @@ func (p *parser) anyIs() (Query, bool) {
 	defer func() { p.depth-- }()
 	p.conditions(r)
 	return Query{Kind: Exists, Target: r}, true
+}
+
+// anyThing says whether "anything" or "something" comes next.
+func (p *parser) anyThing() bool {
+	next := p.peek(0).text
+	return next == "anything" || next == "something"
 }

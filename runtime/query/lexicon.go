@@ -19,6 +19,7 @@ const (
 	selfWord
 	thingWord
 	idWord
+	numberWord
 )
 
 const (
@@ -28,12 +29,14 @@ const (
 
 // entry is what a word or phrase stands for.
 type entry struct {
-	class class
-	canon string
-	value int // of ordinals
+	class  class
+	canon  string
+	value  int     // of ordinals
+	amount float64 // of numbers
 }
 
 type phrase struct {
+	text string
 	rest []string // the words after the first one
 	entry
 }
@@ -99,7 +102,7 @@ func (l *Lexicon) put(text string, e entry) {
 	case 1:
 		l.words[parts[0]] = e
 	default:
-		l.phrases[parts[0]] = append(l.phrases[parts[0]], phrase{parts[1:], e})
+		l.phrases[parts[0]] = append(l.phrases[parts[0]], phrase{strings.Join(parts, " "), parts[1:], e})
 	}
 }
 
@@ -149,6 +152,8 @@ func (l *Lexicon) addGrammar() {
 	add(rankWord, string(ByFarthest), "farthest", "furthest", "most distant", "remotest")
 	add(rankWord, string(ByLargest), "largest", "biggest")
 	add(rankWord, string(BySmallest), "smallest", "littlest", "tiniest")
+	add(rankWord, string(ByTallest), "tallest")
+	add(rankWord, string(ByShortest), "shortest")
 	add(rankWord, string(ByLeftmost), "leftmost", "left most", "most left")
 	add(rankWord, string(ByRightmost), "rightmost", "right most", "most right")
 	add(unitWord, string(Metres), "metre", "metres", "meter", "meters", "m")
@@ -160,6 +165,12 @@ func (l *Lexicon) addGrammar() {
 		"first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth",
 	}
 	short := []string{"1st", "2nd", "3rd", "4th", "5th", "6th", "7th", "8th", "9th", "10th"}
+	numbers := []string{
+		"one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve",
+	}
+	for i, w := range numbers {
+		l.words[w] = entry{class: numberWord, amount: float64(i + 1)}
+	}
 	for i := range ordinals {
 		l.words[ordinals[i]] = entry{class: ordinalWord, value: i + 1}
 		l.words[short[i]] = entry{class: ordinalWord, value: i + 1}

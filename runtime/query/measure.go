@@ -14,20 +14,6 @@ type gap struct {
 
 func root(v float64) float64 { return math.Sqrt(max(v, 0)) }
 
-// measureFromRobot returns the horizontal distance from base_link to the nearest point of an object's box.
-func measureFromRobot(o *scene.Object, s *scene.Snapshot) gap {
-	x, y := o.Box.ClosestOnFootprint(s.Robot.X, s.Robot.Y)
-	u := scene.Vec3{X: x - s.Robot.X, Y: y - s.Robot.Y}
-	d := u.Norm()
-	if d == 0 { // the robot stands inside the box: take the line to its centre
-		u = scene.Vec3{X: o.Box.Center.X - s.Robot.X, Y: o.Box.Center.Y - s.Robot.Y}
-	}
-	return gap{
-		value: d, sigma: root(varianceAlong(o, scene.Vec3{X: x, Y: y, Z: o.Box.Center.Z}, unit(u))),
-		reach: math.Hypot(o.Box.Center.X-s.Robot.X, o.Box.Center.Y-s.Robot.Y),
-	}
-}
-
 // measureBetween returns the distance between the closest points of two objects' boxes.
 //
 // To first order the distance changes by u·δb - u·δa when the closest points pa and pb move, where u is the unit
@@ -67,26 +53,14 @@ func unit(v scene.Vec3) scene.Vec3 {
 	return v.Scale(1 / n)
 }
 
-// bearing returns the direction of an object's centre in base_link, left positive.
-func bearing(o *scene.Object, s *scene.Snapshot) float64 {
-	c := s.ToBase(o.Box.Center)
-	return math.Atan2(c.Y, c.X)
-}
-
-// bearingSigma returns the standard deviation of bearing, and the horizontal distance of the centre.
-func bearingSigma(o *scene.Object, s *scene.Snapshot) (sigma, distance float64) {
-	d := scene.Vec3{X: o.Box.Center.X - s.Robot.X, Y: o.Box.Center.Y - s.Robot.Y}
-	distance = d.Norm()
-	u := unit(d)
-	across := scene.Vec3{X: -u.Y, Y: u.X}
-	return root(o.CenterCov.Along(across)) / max(distance, 1e-9), distance
-}
-
 // sector returns the word for a bearing: eight sectors of 45 degrees, centred on the axes and the diagonals.
 func sector(bearing float64) string {
-	words := [8]string{"front", "front-left", "left", "back-left", "back", "back-right", "right", "front-right"}
-	i := int(math.Round(bearing/(math.Pi/4))) & 7
-	return words[i]
+	return sectors()[int(math.Round(bearing/(math.Pi/4)))&7]
+}
+
+// sectors lists the words of the eight sectors, counter-clockwise from the front.
+func sectors() []string {
+	return []string{"front", "front-left", "left", "back-left", "back", "back-right", "right", "front-right"}
 }
 
 // poissonBinomial returns the distribution of how many of independent things are there, given the probability of each.
@@ -117,15 +91,5 @@ func quantile(dist []float64, q float64) int {
 
 // probabilityLess returns the probability that a is less than b, for independent normal errors.
 func probabilityLess(a, b gap) float64 {
-	sigma := math.Hypot(a.sigma, b.sigma)
-	d := b.value - a.value
-	switch {
-	case sigma > 0:
-		return 0.5 * math.Erfc(-d/sigma/math.Sqrt2)
-	case d > 0:
-		return 1
-	case d < 0:
-		return 0
-	}
-	return 0.5
+	return cumulative(b.value-a.value, math.Hypot(a.sigma, b.sigma))
 }

@@ -8,12 +8,6 @@ import (
 // maxNesting bounds things described by things described by things.
 const maxNesting = 4
 
-// isAny says whether the referent sets no condition at all.
-func (r *Referent) isAny() bool {
-	return r.ID == "" && r.Label == "" && r.Color == "" && r.Size == "" && r.Order == "" && r.Ordinal == 0 &&
-		r.Of == nil && len(r.Relations) == 0 && len(r.Not) == 0
-}
-
 // referent = {determiner} {ordinal | rank | size | colour} head {modifier}.
 func (p *parser) referent() (*Referent, bool) {
 	if p.depth >= maxNesting {
@@ -23,14 +17,32 @@ func (p *parser) referent() (*Referent, bool) {
 	p.depth++
 	defer func() { p.depth-- }()
 	start := p.pos
-	r := &Referent{}
-	for p.oneOf("the", "a", "an", "any", "some", "all", "every", "of", "my", "your", "this", "that", "these", "those") {
-	}
-	if !p.adjectives(r) || !p.head(r) || !p.modifiers(r) {
+	r, ok := p.bare()
+	if !ok || !p.modifiers(r) {
 		p.pos = start
 		return nil, false
 	}
 	return r, true
+}
+
+// bare = {determiner} {ordinal | rank | size | colour} head.
+func (p *parser) bare() (*Referent, bool) {
+	start := p.pos
+	r := &Referent{}
+	for p.oneOf("the", "a", "an", "any", "some", "all", "every", "of", "my", "your", "this", "that", "these", "those") {
+	}
+	if !p.adjectives(r) || !p.head(r) {
+		p.pos = start
+		return nil, false
+	}
+	return r, true
+}
+
+// nested reads a thing that another one is described by: "and", "but" and "not" after it are not its own.
+func (p *parser) nested() (*Referent, bool) {
+	p.depth++
+	defer func() { p.depth-- }()
+	return p.referent()
 }
 
 // adjectives reads what may stand before the noun, in any order and each kind once.
@@ -48,10 +60,10 @@ func (p *parser) adjectives(r *Referent) bool {
 		case colorWord:
 			taken, r.Color = r.Color != "", t.canon
 		default:
-			if !p.oneOf("coloured", "colored") {
-				return true
+			if p.excludedColor(r) || p.oneOf("coloured", "colored") {
+				continue
 			}
-			continue
+			return true
 		}
 		if taken {
 			p.fail(fmt.Sprintf("%q says the same kind of thing twice", t.text))
@@ -60,6 +72,20 @@ func (p *parser) adjectives(r *Referent) bool {
 		p.pos++
 		p.advance()
 	}
+}
+
+// excludedColor = "non" colour.
+func (p *parser) excludedColor(r *Referent) bool {
+	return p.try(func() bool {
+		if !p.accept("non") && !p.accept("not") {
+			return false
+		}
+		t, ok := p.take(colorWord)
+		if ok {
+			r.Not = append(r.Not, Referent{Color: t.canon})
+		}
+		return ok
+	})
 }
 
 // head = label | "thing" | id | "object" id.
@@ -143,6 +169,9 @@ func (p *parser) conditions(r *Referent) {
 // condition = ["not"] (colour | size | rank | relation).
 func (p *parser) condition(r *Referent) bool {
 	return p.try(func() bool {
+		if p.accept("neither") {
+			return p.quality(r, true) && p.accept("nor") && p.quality(r, true)
+		}
 		not := p.accept("not")
 		if p.quality(r, not) {
 			return true
@@ -214,7 +243,7 @@ func (p *parser) ranked(r *Referent) bool {
 func (p *parser) exclusion(r *Referent) bool {
 	switch {
 	case p.accept("but", "not"), p.accept("and", "not"), p.accept("except", "for"), p.accept("except"),
-		p.accept("excluding"), p.accept("other", "than"), p.accept("besides"), p.accept("not"):
+		p.any("excluding", "other than", "besides", "apart from", "without", "not counting", "not"):
 	default:
 		return false
 	}
@@ -244,115 +273,4 @@ func (p *parser) joined(r *Referent) bool {
 	}
 	p.placed()
 	return p.relation(r, false)
-}
-
-// relation = {adverb} name [thing]. Left, right, front and behind without a thing are the robot's.
-func (p *parser) relation(r *Referent, not bool) bool {
-	p.adverb()
-	name, needsThing, ok := p.relationName()
-	if !ok {
-		return false
-	}
-	rel := Relation{Name: name, Not: not}
-	if name == Between {
-		return p.betweenThings(r, rel)
-	}
-	if needsThing {
-		e, ok := p.referentOrSelf()
-		if !ok {
-			return false
-		}
-		rel.To = e.Referent
-	}
-	if rel.To == nil && (name == On || name == Under) {
-		p.fail("nothing stands on or under the robot")
-		return false
-	}
-	r.Relations = append(r.Relations, rel)
-	return true
-}
-
-func (p *parser) betweenThings(r *Referent, rel Relation) bool {
-	a, ok := p.referentOrSelf()
-	if !ok || !p.accept("and") {
-		return false
-	}
-	b, ok := p.referentOrSelf()
-	if !ok {
-		return false
-	}
-	if rel.To, rel.And = a.Referent, b.Referent; rel.To == nil {
-		rel.To, rel.And = rel.And, nil
-	}
-	r.Relations = append(r.Relations, rel)
-	return rel.To != nil
-}
-
-// adverb skips words that do not change a relation's meaning. "Right" is one only before another relation.
-func (p *parser) adverb() {
-	for {
-		if p.oneOf("directly", "just", "immediately", "straight", "somewhere") {
-			continue
-		}
-		switch p.peek(1).text {
-		case "behind", "in", "next", "beside", "under", "on", "by", "near":
-			if p.accept("right") {
-				continue
-			}
-		}
-		return
-	}
-}
-
-// relationName reads the words of a relation and says whether a thing must follow.
-func (p *parser) relationName() (name RelationName, needsThing, ok bool) {
-	if name, needsThing, ok = p.side(); ok {
-		return name, needsThing, true
-	}
-	switch {
-	case p.accept("in", "front", "of"), p.accept("ahead", "of"):
-		return InFrontOf, true, true
-	case p.accept("in", "front"), p.accept("ahead"):
-		return InFrontOf, false, true
-	case p.accept("behind"), p.accept("in", "back", "of"), p.accept("at", "the", "back", "of"):
-		return Behind, true, true
-	case p.accept("on", "top", "of"), p.accept("on"), p.accept("upon"):
-		return On, true, true
-	case p.accept("under"), p.accept("underneath"), p.accept("below"), p.accept("beneath"):
-		return Under, true, true
-	case p.accept("near", "to"), p.accept("near"), p.accept("close", "to"), p.accept("next", "to"),
-		p.accept("close", "by"), p.accept("beside"), p.accept("by"), p.accept("at"):
-		return Near, true, true
-	case p.accept("nearby"):
-		return Near, false, true
-	case p.accept("in", "between"), p.accept("between"):
-		return Between, true, true
-	}
-	return "", false, false
-}
-
-// side reads "left of", "to the left of", "on the left side of", "on my left" and the same on the right.
-func (p *parser) side() (name RelationName, needsThing, ok bool) {
-	ok = p.try(func() bool {
-		prefix := p.oneOf("to", "on", "at")
-		owner := prefix && p.oneOf("my", "your")
-		if prefix && !owner && !p.accept("the") {
-			return false
-		}
-		switch {
-		case p.accept("left"):
-			name = LeftOf
-		case p.accept("right"):
-			name = RightOf
-		default:
-			return false
-		}
-		if prefix {
-			p.accept("hand")
-			p.accept("side")
-		}
-		needsThing = !owner && p.accept("of")
-		return prefix || needsThing
-	})
-	return name, needsThing, ok
 }

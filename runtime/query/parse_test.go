@@ -27,10 +27,10 @@ func testLexicon() *Lexicon {
 
 // languageCase is a question and the query it must parse to, or that it must be refused.
 type languageCase struct {
-	Question string `json:"q"`
+	Question string `json:"question"`
 	Query    *Query `json:"query"`
-	Refuse   bool   `json:"refuse"`
-	Kind     Kind   `json:"kind"` // that the refusal must name
+	Refused  bool   `json:"refused"`
+	Set      string `json:"set"` // dev was looked at while the grammar was written, held only afterwards
 }
 
 func languageSet(tb testing.TB) []languageCase {
@@ -62,14 +62,11 @@ func judge(t *testing.T, lex *Lexicon, c languageCase) (exact, wrongKind bool) {
 		t.Fatalf("%q: error of type %T", c.Question, err)
 	}
 	switch {
-	case c.Refuse && err == nil:
+	case c.Refused && err == nil:
 		t.Logf("%q: parsed to %s, must be refused", c.Question, show(got))
 		return false, true
-	case c.Refuse:
-		if refused.Kind != c.Kind {
-			t.Logf("%q: refused as kind %q, want %q", c.Question, refused.Kind, c.Kind)
-		}
-		return refused.Kind == c.Kind, false
+	case c.Refused:
+		return true, false
 	case err != nil:
 		t.Logf("%q: refused: %v", c.Question, err)
 		return false, false
@@ -89,26 +86,35 @@ func show(q Query) string {
 	return string(data)
 }
 
+// TestLanguageSet holds the grammar to its sets of questions: the one it was written with, and those that were written
+// before anyone looked at how it does on them.
 func TestLanguageSet(t *testing.T) {
-	set := languageSet(t)
-	if len(set) < 150 {
-		t.Fatalf("only %d questions", len(set))
-	}
 	lex := testLexicon()
-	exact, wrong := 0, 0
-	for _, c := range set {
-		ok, other := judge(t, lex, c)
-		if ok {
-			exact++
-		}
-		if other {
-			wrong++
-		}
+	total := 0
+	bySet := map[string][]languageCase{}
+	for _, c := range languageSet(t) {
+		bySet[c.Set] = append(bySet[c.Set], c)
+		total++
 	}
-	share := 100 * float64(exact) / float64(len(set))
-	t.Logf("%d questions, %.1f %% exact, %d of a wrong kind", len(set), share, wrong)
-	if share < 97 || wrong > 0 {
-		t.Errorf("%.1f %% exact (want 97), %d of a wrong kind (want 0)", share, wrong)
+	if total < 600 || len(bySet["held"]) < 200 {
+		t.Fatalf("%d questions, %d of them held out", total, len(bySet["held"]))
+	}
+	for set, cases := range bySet {
+		exact, wrong := 0, 0
+		for _, c := range cases {
+			ok, other := judge(t, lex, c)
+			if ok {
+				exact++
+			}
+			if other {
+				wrong++
+			}
+		}
+		share := 100 * float64(exact) / float64(len(cases))
+		t.Logf("%s: %d questions, %.1f %% exact, %d of a wrong kind", set, len(cases), share, wrong)
+		if share < 97 || wrong > 0 {
+			t.Errorf("%s: %.1f %% exact (want 97), %d of a wrong kind (want 0)", set, share, wrong)
+		}
 	}
 }
 
@@ -172,7 +178,7 @@ func TestCaseAndPunctuationDoNotMatter(t *testing.T) {
 			if rapid.Bool().Draw(t, "upper") {
 				w = strings.ToUpper(w)
 			}
-			words[i] = w + rapid.SampledFrom([]string{"", ",", "!", " ", "..."}).Draw(t, "mark")
+			words[i] = w + rapid.SampledFrom([]string{"", "?", "!", " ", "..."}).Draw(t, "mark")
 		}
 		got, err := Parse(strings.Join(words, " "), lex)
 		if (err == nil) != (wantErr == nil) || !cmp.Equal(got, want) {
@@ -289,5 +295,25 @@ func BenchmarkParse(b *testing.B) {
 	b.ReportAllocs()
 	for i := 0; b.Loop(); i++ {
 		_, _ = Parse(set[i%len(set)].Question, lex)
+	}
+}
+
+// TestHostileQuestionsStayCheap repeats what makes the grammar look ahead and step back until a question is as long as
+// it may be.
+func TestHostileQuestionsStayCheap(t *testing.T) {
+	lex := testLexicon()
+	for _, start := range []string{
+		"", "how many chairs ", "is the chair ", "what is ", "which of ", "how do i get to the bed ",
+	} {
+		for _, unit := range []string{
+			"near the chair ", "and not near the chair ", "between the chair and ", "red ", "chair, ", "chair and ",
+			"standing at the door facing the ", "that is ", "nearest to the ", "from the chair to ", "but not the red one ",
+		} {
+			text := start + strings.Repeat(unit, (maxTextBytes-len(start))/len(unit))
+			allocs := testing.AllocsPerRun(1, func() { _, _ = Parse(text, lex) })
+			if allocs > 20_000 {
+				t.Errorf("%q and so on: %g allocations", text[:len(start)+len(unit)], allocs)
+			}
+		}
 	}
 }

@@ -2,6 +2,7 @@ package query
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -10,7 +11,6 @@ type ParseError struct {
 	Understood string // the words up to the place where understanding ended
 	Nearest    string // a question that this version understands and that comes close
 	Reason     string
-	Kind       Kind // set when the question was understood but its kind is not answered by this version
 }
 
 // Error returns the reason, what was understood and what could be asked instead.
@@ -30,9 +30,15 @@ type parser struct {
 	pos      int
 	furthest int    // where understanding ended
 	reason   string // why, for the furthest place
-	scope    Scope
-	unit     Unit
-	depth    int
+	said
+	depth int
+}
+
+// said is what a question says beside its kind and its things.
+type said struct {
+	scope Scope
+	unit  Unit
+	view  *Viewpoint
 }
 
 // Parse turns an English question into a query. A question outside the grammar gets a *ParseError; a kind is never
@@ -40,36 +46,34 @@ type parser struct {
 func Parse(text string, lex *Lexicon) (Query, error) {
 	p := &parser{lex: lex}
 	if len(text) > maxTextBytes {
-		return Query{}, p.error("the question is too long", "")
+		return Query{}, p.error("the question is too long")
 	}
 	p.tokens = lex.tokenize(text)
 	if len(p.tokens) == 0 {
-		return Query{}, p.error("the question is empty", "")
+		return Query{}, p.error("the question is empty")
 	}
 	if len(p.tokens) > maxTokens {
-		return Query{}, p.error("the question is too long", "")
+		return Query{}, p.error("the question is too long")
 	}
 	p.polite()
-	if k := p.unsupported(); k != "" {
-		return Query{}, p.error(fmt.Sprintf("questions of the kind %q are not supported by this version", k), k)
-	}
 	q, ok := p.question()
-	if !ok || !p.end() {
-		return Query{}, p.error(p.why(), "")
+	if !ok {
+		return Query{}, p.error(p.why())
 	}
-	q.Scope, q.Unit = p.scope, p.unit
+	q.Scope, q.Unit, q.Viewpoint = p.scope, p.unit, p.view
+	if err := q.check(lex); err != nil { // such as a viewpoint of the whole room's size
+		return Query{}, p.error("these words do not go together")
+	}
 	return q, nil
 }
 
 // error builds the refusal of the question.
-func (p *parser) error(reason string, kind Kind) *ParseError {
+func (p *parser) error(reason string) *ParseError {
 	words := make([]string, 0, len(p.tokens))
 	for _, t := range p.tokens[:min(max(p.furthest, p.pos), len(p.tokens))] {
 		words = append(words, t.text)
 	}
-	return &ParseError{
-		Understood: strings.Join(words, " "), Nearest: p.suggestion(), Reason: reason, Kind: kind,
-	}
+	return &ParseError{Understood: strings.Join(words, " "), Nearest: p.suggestion(), Reason: reason}
 }
 
 // why explains the furthest failure.
@@ -146,121 +150,30 @@ func (p *parser) take(c class) (token, bool) {
 
 // try runs a rule and steps back when it does not hold.
 func (p *parser) try(rule func() bool) bool {
-	pos, scope, unit := p.pos, p.scope, p.unit
+	pos, said := p.pos, p.said
 	if rule() {
 		return true
 	}
-	p.pos, p.scope, p.unit = pos, scope, unit
+	p.pos, p.said = pos, said
 	return false
 }
 
-// polite skips what people say before a question.
-func (p *parser) polite() {
-	for {
-		switch {
-		case p.oneOf("please", "hey", "hi", "hello", "ok", "okay", "so", "well", "vegad", "um", "now"):
-		case p.accept("excuse", "me"), p.accept("tell", "me"), p.accept("let", "me", "know"):
-		case p.accept("robot"):
-		case p.peek(1).text == "you" && p.tell():
-		case p.accept("do", "you", "know"), p.accept("i", "wonder"), p.accept("can", "you", "say"):
-		case p.accept("i", "want", "to", "know"), p.accept("i", "need", "to", "know"):
-		case p.accept("i", "would", "like", "to", "know"):
-		default:
-			return
-		}
-	}
+// any consumes the first of several phrases that comes next. A phrase's words are divided by blanks.
+func (p *parser) any(phrases ...string) bool {
+	return slices.ContainsFunc(phrases, p.phrase)
 }
 
-// tell skips "could you please tell me" in its variations.
-func (p *parser) tell() bool {
-	return p.try(func() bool {
-		if !p.oneOf("can", "could", "would", "will") || !p.accept("you") {
+// phrase consumes a phrase whose words are divided by blanks.
+func (p *parser) phrase(f string) bool {
+	at := p.pos
+	for rest := f; rest != ""; at++ {
+		var w string
+		w, rest, _ = strings.Cut(rest, " ")
+		if at >= len(p.tokens) || p.tokens[at].text != w {
 			return false
 		}
-		p.accept("please")
-		return p.accept("tell", "me") || p.accept("give", "me") || p.peek(0).text == "count" ||
-			p.peek(0).text == "find" || p.peek(0).text == "locate" || p.peek(0).text == "measure"
-	})
-}
-
-// tail consumes what may follow a question: its scope, its unit, the place and thanks. It ends at the first word that
-// is none of these; the caller checks that nothing is left.
-func (p *parser) tail() bool {
-	for !p.end() {
-		if !p.tailScope() && !p.inUnit() && !p.tailFiller() {
-			break
-		}
 	}
+	p.pos = at
+	p.advance()
 	return true
-}
-
-func (p *parser) tailScope() bool {
-	switch {
-	case p.accept("right", "now"), p.accept("now"), p.accept("currently"), p.accept("at", "the", "moment"),
-		p.accept("at", "present"), p.accept("in", "view"), p.accept("in", "sight"), p.accept("presently"):
-		return p.setScope(Now)
-	case p.accept("so", "far"), p.accept("in", "memory"), p.accept("until", "now"):
-		return p.setScope(Seen)
-	}
-	return p.try(func() bool {
-		p.accept("that")
-		return p.sees()
-	})
-}
-
-// sees consumes who looks: now ("do you see") or so far ("have you seen").
-func (p *parser) sees() bool {
-	switch {
-	case p.accept("do", "you", "see"), p.accept("can", "you", "see"), p.accept("you", "can", "see"),
-		p.accept("you", "see"):
-		return p.setScope(Now)
-	case p.accept("have", "you", "seen"), p.accept("did", "you", "see"), p.accept("you", "have", "seen"),
-		p.accept("do", "you", "remember"), p.accept("you", "remember"), p.accept("you", "saw"):
-		return p.setScope(Seen)
-	}
-	return false
-}
-
-// setScope notes the scope; two different ones in a question contradict each other.
-func (p *parser) setScope(s Scope) bool {
-	if p.scope != "" && p.scope != s {
-		p.fail("the question asks about now and about before at once")
-		return false
-	}
-	p.scope = s
-	return true
-}
-
-// inUnit consumes "in feet".
-func (p *parser) inUnit() bool {
-	return p.try(func() bool {
-		if !p.accept("in") {
-			return false
-		}
-		t, ok := p.take(unitWord)
-		return ok && p.setUnit(Unit(t.canon))
-	})
-}
-
-func (p *parser) setUnit(u Unit) bool {
-	if p.unit != "" && p.unit != u {
-		p.fail("the question names two units")
-		return false
-	}
-	p.unit = u
-	return true
-}
-
-func (p *parser) tailFiller() bool {
-	switch {
-	case p.accept("in", "the", "room"), p.accept("in", "this", "room"), p.accept("in", "here"),
-		p.accept("in", "total"), p.accept("in", "the", "scene"), p.accept("in", "there"):
-		return true
-	case p.accept("around", "here"), p.accept("over", "there"), p.accept("for", "me"), p.accept("thank", "you"):
-		return true
-	case p.accept("inside", "the", "room"), p.accept("in", "the", "house"), p.accept("in", "your", "memory"):
-		return true
-	}
-	return p.oneOf("please", "here", "there", "around", "altogether", "thanks", "exactly", "roughly",
-		"approximately", "about", "anywhere", "somewhere", "overall", "today")
 }

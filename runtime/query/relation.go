@@ -9,6 +9,7 @@ import (
 // The limits of the relations; docs/questions.md draws them.
 const (
 	nearLimit    = 1.0  // m between the closest points
+	againstLimit = 0.1  // m between the closest points
 	supportGap   = 0.15 // m between a thing's bottom and the top of what it stands on
 	supportEdge  = 0.05 // m that a thing's centre may stick out over what it stands on
 	underMargin  = 0.05 // m that a thing's top must stay below the top of what it lies under
@@ -19,51 +20,73 @@ const (
 // coneCos is the cosine of the half angle of the cones of left, right, front and behind: 60 degrees.
 const coneCos = 0.5
 
-// frame is the place from where left and right are told: the robot.
-type frame struct{ x, y, cos, sin float64 }
-
-func robotFrame(s *scene.Snapshot) frame {
-	sin, cos := math.Sincos(s.Robot.Yaw)
-	return frame{s.Robot.X, s.Robot.Y, cos, sin}
+// holds says whether a stands in a relation to b, and to c for between; nil is who looks.
+func (v *eye) holds(rel *Relation, a, b, c *scene.Box) bool {
+	switch rel.Name {
+	case LeftOf, RightOf, InFrontOf, Behind:
+		return v.inCone(rel.Name, a, b)
+	case Near:
+		limit := nearLimit
+		if rel.WithinM > 0 {
+			limit = rel.WithinM
+		}
+		if b == nil {
+			return a.FootprintDistance(v.x, v.y) <= limit
+		}
+		return closerThan(a, b, limit)
+	case Between:
+		return v.between(a, b, c)
+	}
+	return b != nil && supports(rel.Name, a, b)
 }
 
-// holds says whether a stands in a relation to b; b nil is the robot.
-func (f frame) holds(name RelationName, a, b *scene.Object) bool {
+// supports decides the relations that hold or not wherever one stands.
+func supports(name RelationName, a, b *scene.Box) bool {
+	over := b.ContainsXY(a.Center.X, a.Center.Y, supportEdge)
 	switch name {
-	case LeftOf, RightOf, InFrontOf, Behind:
-		return f.inCone(name, a, b)
-	case Near:
-		if b == nil {
-			return a.Box.FootprintDistance(f.x, f.y) <= nearLimit
-		}
-		return scene.Distance(a.Box, b.Box) <= nearLimit
 	case On:
-		return b != nil && standsOn(a.Box, b.Box)
+		return over && math.Abs(a.Bottom()-b.Top()) <= supportGap
+	case Above:
+		return over && a.Bottom() >= b.Top()-supportGap
 	case Under:
-		return b != nil && liesUnder(a.Box, b.Box)
+		return a.Top() <= b.Top()-underMargin && b.ContainsXY(a.Center.X, a.Center.Y, 0)
+	case Inside:
+		return b.ContainsXY(a.Center.X, a.Center.Y, 0) && a.Center.Z >= b.Bottom() && a.Center.Z <= b.Top() &&
+			a.Volume() < b.Volume()
+	case Against:
+		return closerThan(a, b, againstLimit) && !supports(On, a, b) && !supports(On, b, a)
 	}
 	return false
 }
 
-// inCone decides left, right, front and behind. Against the robot, the axis is its heading. Against a thing, it is the
-// line of sight from the robot to that thing: in front is on the robot's side of it.
-func (f frame) inCone(name RelationName, a, b *scene.Object) bool {
-	ox, oy, ax, ay := f.x, f.y, f.cos, f.sin
+// closerThan says whether two boxes are at most so far apart. Most pairs are told by their centres and half diagonals.
+func closerThan(a, b *scene.Box, limit float64) bool {
+	centers := b.Center.Sub(a.Center).Norm()
+	if centers <= limit {
+		return true
+	}
+	return centers-(a.Size.Norm()+b.Size.Norm())/2 <= limit && scene.Distance(*a, *b) <= limit
+}
+
+// inCone decides left, right, front and behind. Against who looks, the axis is the heading. Against a thing, it is the
+// line of sight from the eye to that thing: in front is on the eye's side of it.
+func (v *eye) inCone(name RelationName, a, b *scene.Box) bool {
+	ox, oy, ax, ay := v.x, v.y, v.cos, v.sin
 	if b != nil {
-		if b.Box.ContainsXY(a.Box.Center.X, a.Box.Center.Y, 0) {
+		if b.ContainsXY(a.Center.X, a.Center.Y, 0) {
 			return false
 		}
-		ox, oy = b.Box.Center.X, b.Box.Center.Y
-		n := math.Hypot(ox-f.x, oy-f.y)
+		ox, oy = b.Center.X, b.Center.Y
+		n := math.Hypot(ox-v.x, oy-v.y)
 		if n == 0 {
 			return false
 		}
-		ax, ay = (f.x-ox)/n, (f.y-oy)/n // from the thing toward the robot
+		ax, ay = (v.x-ox)/n, (v.y-oy)/n // from the thing toward the eye
 	}
-	dx, dy := a.Box.Center.X-ox, a.Box.Center.Y-oy
+	dx, dy := a.Center.X-ox, a.Center.Y-oy
 	front, left := dx*ax+dy*ay, -dx*ay+dy*ax
 	if b != nil {
-		left = -left // the robot looks against the axis
+		left = -left // the eye looks against the axis
 	}
 	value := coneAxis(name, front, left)
 	return value > 0 && value >= coneCos*math.Hypot(dx, dy)
@@ -83,33 +106,23 @@ func coneAxis(name RelationName, front, left float64) float64 {
 	}
 }
 
-// standsOn says whether a rests on b's top.
-func standsOn(a, b scene.Box) bool {
-	return math.Abs(a.Bottom()-b.Top()) <= supportGap && b.ContainsXY(a.Center.X, a.Center.Y, supportEdge)
-}
-
-// liesUnder says whether a is below b's top, inside its footprint.
-func liesUnder(a, b scene.Box) bool {
-	return a.Top() <= b.Top()-underMargin && b.ContainsXY(a.Center.X, a.Center.Y, 0)
-}
-
-// between says whether a stands between b and c on the floor; an end that is nil is the robot.
-func (f frame) between(a, b, c *scene.Object) bool {
-	bx, by := f.place(b)
-	cx, cy := f.place(c)
+// between says whether a stands between b and c on the floor; an end that is nil is who looks.
+func (v *eye) between(a, b, c *scene.Box) bool {
+	bx, by := v.place(b)
+	cx, cy := v.place(c)
 	length := math.Hypot(cx-bx, cy-by)
 	if length == 0 {
 		return false
 	}
 	ux, uy := (cx-bx)/length, (cy-by)/length
-	dx, dy := a.Box.Center.X-bx, a.Box.Center.Y-by
+	dx, dy := a.Center.X-bx, a.Center.Y-by
 	along, off := dx*ux+dy*uy, math.Abs(dx*uy-dy*ux)
 	return along > 0 && along < length && off <= max(betweenLeast, betweenShare*length)
 }
 
-func (f frame) place(o *scene.Object) (x, y float64) {
-	if o == nil {
-		return f.x, f.y
+func (v *eye) place(b *scene.Box) (x, y float64) {
+	if b == nil {
+		return v.x, v.y
 	}
-	return o.Box.Center.X, o.Box.Center.Y
+	return b.Center.X, b.Center.Y
 }

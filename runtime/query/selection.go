@@ -25,13 +25,13 @@ const maxEnds = 24
 
 // selector finds what referents mean in one snapshot.
 type selector struct {
-	snap  *scene.Snapshot
-	pool  []scene.Object
-	frame frame
+	snap *scene.Snapshot
+	pool []scene.Object
+	eye  eye
 }
 
 // meant returns what a referent can mean, the best first: of those at least half as certain as the most certain one,
-// the nearest to the robot; then the rest, by distance too.
+// the nearest to who looks; then the rest, by distance too.
 func (s *selector) meant(r *Referent) []candidate {
 	list := s.filter(r, s.plausible(r))
 	if r.Order != "" || r.Ordinal > 0 {
@@ -48,7 +48,7 @@ func (s *selector) meant(r *Referent) []candidate {
 			}
 			return 1
 		}
-		return cmp.Compare(s.fromRobot(a.object), s.fromRobot(b.object))
+		return cmp.Compare(s.fromEye(a.object), s.fromEye(b.object))
 	})
 	return list
 }
@@ -156,7 +156,7 @@ func (s *selector) related(rel *Relation, list []candidate) []candidate {
 	}
 	return keep(list, func(o *scene.Object) bool {
 		held := slices.ContainsFunc(tos, func(to *scene.Object) bool {
-			return to != o && s.frame.holds(rel.Name, o, to)
+			return to != o && s.eye.holds(rel, &o.Box, boxOf(to), nil)
 		})
 		return held != rel.Not
 	})
@@ -165,7 +165,7 @@ func (s *selector) related(rel *Relation, list []candidate) []candidate {
 func (s *selector) betweenAny(o *scene.Object, tos, ands []*scene.Object) bool {
 	for _, b := range tos {
 		for _, c := range ands {
-			if b != o && c != o && b != c && s.frame.between(o, b, c) {
+			if b != o && c != o && b != c && s.eye.between(&o.Box, boxOf(b), boxOf(c)) {
 				return true
 			}
 		}
@@ -203,7 +203,7 @@ func (s *selector) ranked(r *Referent, list []candidate) []candidate {
 	}
 	slices.SortStableFunc(list, func(a, b candidate) int { return cmp.Compare(key(a.object), key(b.object)) })
 	n := max(r.Ordinal, 1)
-	if n > len(list) {
+	if n > len(list) || math.IsInf(key(list[n-1].object), 1) {
 		return nil
 	}
 	return list[n-1 : n]
@@ -216,10 +216,14 @@ func (s *selector) key(r *Referent) (key func(*scene.Object) float64, ok bool) {
 		return func(o *scene.Object) float64 { return -o.Box.Volume() }, true
 	case BySmallest:
 		return func(o *scene.Object) float64 { return o.Box.Volume() }, true
+	case ByTallest:
+		return func(o *scene.Object) float64 { return -o.Box.Size.Z }, true
+	case ByShortest:
+		return func(o *scene.Object) float64 { return o.Box.Size.Z }, true
 	case ByLeftmost:
-		return func(o *scene.Object) float64 { return -bearing(o, s.snap) }, true
+		return func(o *scene.Object) float64 { return -s.eye.bearing(o.Box.Center) }, true
 	case ByRightmost:
-		return func(o *scene.Object) float64 { return bearing(o, s.snap) }, true
+		return func(o *scene.Object) float64 { return s.eye.bearing(o.Box.Center) }, true
 	case ByNearest, ByFarthest:
 		return s.distanceKey(r)
 	}
@@ -232,7 +236,7 @@ func (s *selector) distanceKey(r *Referent) (func(*scene.Object) float64, bool) 
 		sign = -1
 	}
 	if r.Of == nil {
-		return func(o *scene.Object) float64 { return sign * s.fromRobot(o) }, true
+		return func(o *scene.Object) float64 { return sign * s.fromEye(o) }, true
 	}
 	of := s.meant(r.Of)
 	if len(of) == 0 {
@@ -247,8 +251,16 @@ func (s *selector) distanceKey(r *Referent) (func(*scene.Object) float64, bool) 
 	}, true
 }
 
-func (s *selector) fromRobot(o *scene.Object) float64 {
-	return o.Box.FootprintDistance(s.snap.Robot.X, s.snap.Robot.Y)
+func (s *selector) fromEye(o *scene.Object) float64 {
+	return o.Box.FootprintDistance(s.eye.x, s.eye.y)
+}
+
+// boxOf returns an object's box; nil stays nil and is who looks.
+func boxOf(o *scene.Object) *scene.Box {
+	if o == nil {
+		return nil
+	}
+	return &o.Box
 }
 
 // keep filters in place.

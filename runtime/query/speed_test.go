@@ -1,0 +1,104 @@
+package query
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/vega-edge/vegad/runtime/scene"
+)
+
+// hall is a snapshot of 200 uncertain things that stand closely in a hall of 9 by 7 m, with a robot among them.
+func hall() *scene.Snapshot {
+	items := make([]item, 200)
+	labels, colors := testLexicon().Labels(), testLexicon().Colors()
+	for i := range items {
+		items[i] = item{
+			labels[i%len(labels)], colors[i%len(colors)],
+			float64(i%20)*0.45 - 4.3, float64(i/20)*0.7 - 3.2, 0, cube(0.1 + float64(i%5)/20), float64(i),
+		}
+	}
+	s := build(scene.Pose{}, items...)
+	for i := range s.Seen {
+		s.Seen[i].Existence = 0.6 + 0.4*float64(i%10)/10
+		s.Seen[i].CenterCov = scene.Cov{.01, 0, 0, 0, .01, 0, 0, 0, .01}
+		s.Seen[i].SizeVar = scene.Vec3{X: .001, Y: .001, Z: .001}
+	}
+	for i := range s.Free {
+		s.Free[i] = scene.Sector{Known: true, Free: 3, FreeVar: 0.01}
+	}
+	s.Room = scene.RoomEstimate{Length: 9, Width: 7, Height: 3, Area: 63, AreaVar: .01, LengthVar: .01, WidthVar: .01}
+	s.Now = s.Seen
+	return s
+}
+
+func TestExecuteIsFast(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector slows everything down")
+	}
+	for name, s := range map[string]*scene.Snapshot{"spread": crowd(200), "dense": hall()} {
+		times := map[Kind][]time.Duration{} // of each query the best of twenty: other work shares the machine
+		for _, c := range languageSet(t) {
+			if c.Query == nil {
+				continue
+			}
+			best := time.Hour
+			for range 20 {
+				start := time.Now()
+				Execute(*c.Query, s, DefaultOptions())
+				best = min(best, time.Since(start))
+			}
+			times[c.Query.Kind] = append(times[c.Query.Kind], best)
+		}
+		for _, kind := range Kinds() {
+			list := times[kind]
+			slices.Sort(list)
+			p99 := list[len(list)*99/100]
+			t.Logf("%s: %-10s %3d queries over 200 objects: p50 %v, p99 %v", name, kind, len(list), list[len(list)/2], p99)
+			if list[len(list)*9/10] > 5*time.Millisecond { // the aim is one; a busy machine must not fail the test
+				t.Errorf("%s: %s: p99 %v", name, kind, p99)
+			}
+		}
+	}
+}
+
+func BenchmarkExecute200Objects(b *testing.B) {
+	for _, kind := range Kinds() {
+		b.Run(string(kind), func(b *testing.B) {
+			s := hall()
+			var queries []Query
+			for _, c := range languageSet(b) {
+				if c.Query != nil && c.Query.Kind == kind {
+					queries = append(queries, *c.Query)
+				}
+			}
+			b.ReportAllocs()
+			for i := 0; b.Loop(); i++ {
+				Execute(queries[i%len(queries)], s, DefaultOptions())
+			}
+		})
+	}
+}
+
+func TestParseIsFast(t *testing.T) {
+	if raceEnabled {
+		t.Skip("the race detector slows everything down")
+	}
+	lex := testLexicon()
+	var times []time.Duration // of each question the best of ten: other work shares the machine during tests
+	for _, c := range languageSet(t) {
+		best := time.Hour
+		for range 10 {
+			start := time.Now()
+			_, _ = Parse(c.Question, lex)
+			best = min(best, time.Since(start))
+		}
+		times = append(times, best)
+	}
+	slices.Sort(times)
+	p99 := times[len(times)*99/100]
+	t.Logf("%d questions: p50 %v, p99 %v, worst %v", len(times), times[len(times)/2], p99, times[len(times)-1])
+	if p99 > time.Millisecond { // the aim is 50 µs; a busy machine must not fail the test
+		t.Errorf("p99 %v", p99)
+	}
+}
