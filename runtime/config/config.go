@@ -43,8 +43,14 @@ type Config struct {
 	Observe Observe `yaml:"observe"`
 	// The MQTT broker.
 	Broker Broker `yaml:"broker"`
+	// What waits for the broker.
+	Outbox Outbox `yaml:"outbox"`
 	// What a client may send.
 	Limits Limits `yaml:"limits"`
+	// What is told without being asked.
+	Events Events `yaml:"events"`
+	// How the robot does, in numbers.
+	Stats Stats `yaml:"stats"`
 	// The memory of the scene.
 	Scene Scene `yaml:"scene"`
 	// The log on standard error.
@@ -141,10 +147,54 @@ type Broker struct {
 	CertFile Path `yaml:"certFile"`
 	// The key of certFile, PEM, readable by its owner only.
 	KeyFile Path `yaml:"keyFile"`
-	// Longest silence before the link is probed.
+	// Silence after which the broker, half as much later, calls the robot broken.
 	KeepAlive time.Duration `yaml:"keepAlive" default:"15s" range:"1s..1h"`
+	// Longest time without an acknowledgement that is owed; then vegad connects anew. An idle link is probed twice in it.
+	AckTimeout time.Duration `yaml:"ackTimeout" default:"4s" range:"1s..5m"`
+	// Longest wait between two attempts to connect.
+	MaxBackoff time.Duration `yaml:"maxBackoff" default:"1m" range:"1s..1h"`
 
 	Password Secret `yaml:"-"` // filled in by Load
+}
+
+// Outbox bounds what waits for the broker.
+type Outbox struct {
+	// Folder of the file; without one it is outbox in the state directory that systemd gives, else memory only.
+	Dir Path `yaml:"dir"`
+	// Most that waits; then the least important, oldest first, is dropped and counted.
+	MaxBytes Bytes `yaml:"maxBytes" default:"64MiB" range:"1MiB..64GiB"`
+	// Age beyond which nobody wants a message any more.
+	MaxAge time.Duration `yaml:"maxAge" default:"168h" range:"1m..8760h"`
+	// Most that is kept in memory on the way to the disk, or while the disk cannot be written.
+	MaxMemory Bytes `yaml:"maxMemory" default:"8MiB" range:"1MiB..1GiB"`
+	// How long messages gather before they are written; a crash may cost what came within it.
+	CommitDelay time.Duration `yaml:"commitDelay" default:"20ms" range:"1ms..10s"`
+	// Messages a second that are sent again after a loss of the connection.
+	ReplayPerSecond float64 `yaml:"replayPerSecond" default:"200" range:"1..100000"`
+	// Scenes: live is QoS 0 and lost without a broker, kept is QoS 1 through the outbox.
+	Scene string `yaml:"scene" default:"live" oneof:"live kept"`
+	// Statistics, the same.
+	Stats string `yaml:"stats" default:"live" oneof:"live kept"`
+	// Consumer whose receipts, on receipt/{consumer}, are waited for; without one the broker's word is enough.
+	ReceiptFrom string `yaml:"receiptFrom" pattern:"[A-Za-z0-9_.:-]{0,64}"`
+	// After which what has no receipt is sent again.
+	ReceiptTimeout time.Duration `yaml:"receiptTimeout" default:"30s" range:"1s..1h"`
+}
+
+// Events say what is worth an event.
+type Events struct {
+	// Metres that a thing must have moved, beyond what its position is uncertain by.
+	MinMove float64 `yaml:"minMove" default:"0.3" range:"0.05..10"`
+	// Metres ahead that should be free.
+	Path float64 `yaml:"path" default:"1" range:"0.1..5"`
+	// Most events a second; more are suppressed and counted.
+	MaxPerSecond float64 `yaml:"maxPerSecond" default:"20" range:"0.1..1000"`
+}
+
+// Stats says how often numbers are published.
+type Stats struct {
+	// Time between two.
+	Every time.Duration `yaml:"every" default:"1m" range:"1s..1h"`
 }
 
 // Limits bound what clients may ask of the robot.
@@ -153,6 +203,14 @@ type Limits struct {
 	MaxPayload Bytes `yaml:"maxPayload" default:"64KiB" range:"1KiB..64KiB"`
 	// Questions a second before they are refused.
 	MaxAskPerSecond float64 `yaml:"maxAskPerSecond" default:"50" range:"0.1..10000"`
+	// The same for one client; those that give no name share one.
+	MaxAskPerSecondPerClient float64 `yaml:"maxAskPerSecondPerClient" default:"25" range:"0.1..10000"`
+	// Standing questions at a time.
+	MaxWatches int `yaml:"maxWatches" default:"64" range:"0..1000"`
+	// The same for one client.
+	MaxWatchesPerClient int `yaml:"maxWatchesPerClient" default:"16" range:"0..1000"`
+	// Most answers a second to one standing question.
+	MaxWatchPerSecond float64 `yaml:"maxWatchPerSecond" default:"2" range:"0.01..60"`
 }
 
 // Scene bounds the memory of the scene and its messages.

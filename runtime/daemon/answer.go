@@ -36,6 +36,8 @@ func (a *answerer) HandleAsk(ctx context.Context, ask payload.Ask, received time
 	out.Question = ask.Question
 	out.LatencyMs.Queue = milliseconds(begin.Sub(received))
 	out.LatencyMs.Total = milliseconds(time.Since(received))
+	a.d.meter.counted(out.Status)
+	a.d.meter.question.add(time.Since(begin))
 	if err := a.d.link.PublishAnswer(ask.RequestID, out, ask.ReplyTo); err != nil {
 		a.d.log.Warn("answer not sent", "request", ask.RequestID, "err", err)
 	}
@@ -45,9 +47,8 @@ func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 
 
 // answer understands, looks and answers. What goes wrong becomes the answer's status and reason.
 func (d *daemon) answer(ctx context.Context, ask payload.Ask, received time.Time) payload.Answer {
-	if !d.budget.take(received) {
-		reason := fmt.Sprintf("more than %g questions a second", d.cfg.Limits.MaxAskPerSecond)
-		return payload.Answer{Status: payload.Refused, Reason: reason}
+	if err := d.afford(ask, received); err != nil {
+		return payload.Answer{Status: payload.Refused, Reason: err.Error()}
 	}
 	q, err := d.understand(ask)
 	if err != nil {
@@ -58,8 +59,17 @@ func (d *daemon) answer(ctx context.Context, ask payload.Ask, received time.Time
 		out.Status, out.Reason = payload.Expired, "the deadline passed before the question's turn"
 		return out
 	}
+	if ask.DeadlineMs > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, received.Add(time.Duration(ask.DeadlineMs)*time.Millisecond))
+		defer cancel()
+	}
 	gate, head, err := d.consider(ctx, q)
 	out.LatencyMs.Head = milliseconds(head)
+	if err != nil && late(ask, received) {
+		out.Status, out.Reason = payload.Expired, "the deadline passed while the networks ran"
+		return out
+	}
 	if err != nil {
 		out.Status, out.Reason = payload.Abstained, err.Error()
 		return out
@@ -73,6 +83,18 @@ func (d *daemon) answer(ctx context.Context, ask payload.Ask, received time.Time
 		out.Status, out.Reason, out.Answer = payload.Expired, "the deadline passed while the question was answered", nil
 	}
 	return out
+}
+
+// afford holds a question against the limits of its client and of all.
+func (d *daemon) afford(ask payload.Ask, received time.Time) error {
+	l := d.cfg.Limits
+	if !d.clients.take(ask.Client, received) {
+		return fmt.Errorf("more than %g questions a second from one client", l.MaxAskPerSecondPerClient)
+	}
+	if !d.budget.take(received) {
+		return fmt.Errorf("more than %g questions a second", l.MaxAskPerSecond)
+	}
+	return nil
 }
 
 func late(ask payload.Ask, received time.Time) bool {
@@ -112,7 +134,9 @@ func (d *daemon) consider(ctx context.Context, q query.Query) (gate payload.Gate
 	if errors.Is(err, perception.ErrNoFrame) {
 		err = errors.New(query.ReasonNothingYet)
 	}
-	return gate, time.Since(begin), err
+	spent = time.Since(begin)
+	d.meter.head.add(spent)
+	return gate, spent, err
 }
 
 // fill writes the answer of the memory into the message.
@@ -165,8 +189,9 @@ func references(refs []query.ObjectRef, snap *scene.Snapshot) []payload.Object {
 	return out
 }
 
-// HandleBadAsk counts a question that the link has refused; it has logged and answered it.
+// HandleBadAsk counts a question that the link has refused and answered.
 func (a *answerer) HandleBadAsk(requestID string, reason error) {
+	a.d.meter.counted(payload.Refused)
 	a.d.log.Debug("question refused", "request", requestID, "err", reason)
 }
 

@@ -89,7 +89,6 @@ func TestBadQuestionsAreRefused(t *testing.T) {
 		`"question":"what is love?"`:                        "",
 		`"query":{"kind":"juggle"}`:                         "juggle",
 		`"query":{"kind":"count","x":1}`:                    `"x"`,
-		`"query":{"kind":"room_size"}`:                      "kind_not_supported",
 		`"query":[]`:                                        "object",
 		`"question":"how many balls?","scope":"later"`:      "scope",
 		`"question":"how many balls?","deadlineMs":-1`:      "deadlineMs",

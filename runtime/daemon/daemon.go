@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,7 @@ import (
 	"github.com/vega-edge/vegad/runtime/engine"
 	"github.com/vega-edge/vegad/runtime/link"
 	"github.com/vega-edge/vegad/runtime/link/broker"
+	"github.com/vega-edge/vegad/runtime/outbox"
 	"github.com/vega-edge/vegad/runtime/perception"
 	"github.com/vega-edge/vegad/runtime/query"
 	"github.com/vega-edge/vegad/runtime/scene"
@@ -63,9 +65,17 @@ type daemon struct {
 	capture  *camera.Capture
 	pipeline *perception.Pipeline
 	link     *link.Client
+	box      *outbox.Box
 	notify   *systemd.Notifier
 	started  time.Time
-	budget   budget
+
+	budget, eventBudget *budget
+	clients             *clients
+	watches             watches
+	replying            sync.Mutex    // held while standing questions are answered
+	looked              chan struct{} // capacity 1: memory holds a new observation
+	suppressed          atomic.Uint64 // events beyond the limit on their rate
+	meter               meter
 
 	frames       atomic.Uint64 // encoded
 	observations atomic.Uint64 // taken into memory
@@ -81,8 +91,9 @@ func Run(ctx context.Context, o Options) (err error) {
 	}
 	d := &daemon{
 		o: o, cfg: o.Config, log: o.Logger, notify: systemd.NewNotifier(), started: time.Now(),
-		budget: newBudget(o.Config.Limits.MaxAskPerSecond),
+		watches: watches{byID: make(map[string]*standing)}, looked: make(chan struct{}, 1),
 	}
+	d.setLimits()
 	rt, err := engine.OpenRuntime(engine.RuntimeOptions{Logger: d.log})
 	if err != nil {
 		return err
@@ -98,6 +109,14 @@ func Run(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	return d.serve(ctx)
+}
+
+func (d *daemon) setLimits() {
+	l, e := d.cfg.Limits, d.cfg.Events
+	d.budget = newBudget(l.MaxAskPerSecond, l.MaxAskPerSecond)
+	d.clients = newClients(l.MaxAskPerSecondPerClient)
+	d.eventBudget = newBudget(e.MaxPerSecond, eventBurst)
+	d.meter.last = d.started
 }
 
 // load opens the bundle and its engine.
@@ -144,6 +163,7 @@ func (d *daemon) open() error {
 	if d.memory, err = scene.New(sc); err != nil {
 		return fmt.Errorf("making the scene memory: %w", err)
 	}
+	d.recall()
 	cam, err := prepareCamera(d.cfg.Cameras[0])
 	if err != nil {
 		return err
@@ -170,13 +190,17 @@ func priors(m *models.Manifest) []scene.SizePrior {
 }
 
 // serve starts the broker and all tasks, and stops them in the order in which data flows: camera, networks, then the
-// link, which still says OFFLINE, then the broker.
+// link, which still says OFFLINE, then the outbox and the broker.
 func (d *daemon) serve(ctx context.Context) (err error) {
 	url, stop, err := d.startBroker(ctx)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, stop()) }()
+	if d.box, err = d.openOutbox(); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, d.box.Close()) }()
 	if d.link, err = d.dial(url); err != nil {
 		return err
 	}
@@ -193,6 +217,9 @@ func (d *daemon) serve(ctx context.Context) (err error) {
 	group.Go(func() error { return d.film(inner) })
 	group.Go(func() error { return d.watch(inner, url) })
 	group.Go(func() error { return d.tell(inner) })
+	noticer := newNoticer(d.cfg.Events, d.memory.Snapshot()) // what the last run remembered is no news
+	group.Go(func() error { return d.attend(inner, noticer) })
+	group.Go(func() error { return d.remember(inner) })
 	group.Go(func() error { return d.pet(inner) })
 	err = group.Wait()
 	d.say(d.notify.Stopping())

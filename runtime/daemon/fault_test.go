@@ -221,6 +221,7 @@ func TestCameraThatVanishesAndComesBack(t *testing.T) {
 	}
 	_ = source.Close()
 	cfg.Limits.MaxAskPerSecond = 10_000 // it is asked until it answers as it should
+	cfg.Limits.MaxAskPerSecondPerClient = 10_000
 	r := start(t, cfg)
 	g := join(t, r.info.Broker)
 	if err := os.Rename(file, file+".away"); err != nil { // the next opening fails

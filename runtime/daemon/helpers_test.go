@@ -217,10 +217,23 @@ func join(t *testing.T, url string) *guest {
 	// topic's first retained message, and it takes a second packet for a repetition while retained messages are on
 	// their way.
 	filters := map[string]byte{private: 1}
-	for _, name := range []string{"connection", "factsheet", "state", "scene", "ask", "answer/+", "command/+"} {
+	for _, name := range []string{
+		"connection", "factsheet", "state", "scene", "stats", "ask", "answer/+", "command/+", "event/+", "watch/+",
+	} {
 		filters[topic(name)] = 1
 	}
 	g.finish(g.client.SubscribeMultiple(filters, func(_ paho.Client, m paho.Message) { g.got <- m }))
+	return g
+}
+
+// join2 is join as another client, for one topic.
+func join2(t *testing.T, url, name string) *guest {
+	t.Helper()
+	g := &guest{t: t, got: make(chan paho.Message, 100)}
+	g.client = paho.NewClient(paho.NewClientOptions().AddBroker(url).SetClientID("late").SetAutoReconnect(false))
+	g.finish(g.client.Connect())
+	t.Cleanup(func() { g.client.Disconnect(100) })
+	g.finish(g.client.Subscribe(topic(name), 1, func(_ paho.Client, m paho.Message) { g.got <- m }))
 	return g
 }
 

@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"os"
 	"strings"
-	"sync"
-	"time"
 
 	"github.com/vega-edge/vegad/runtime/config"
 	"github.com/vega-edge/vegad/runtime/link"
@@ -21,17 +19,24 @@ func embeddedPort(url string) (string, bool) {
 	return strings.CutPrefix(url, "embedded:")
 }
 
+// kept is the word of the configuration for messages that go through the outbox.
+const kept = "kept"
+
 // dial makes the client of the broker; it connects when it runs.
 func (d *daemon) dial(url string) (*link.Client, error) {
-	b := d.cfg.Broker
+	b, o := d.cfg.Broker, d.cfg.Outbox
 	security, err := tlsConfig(b)
 	if err != nil {
 		return nil, err
 	}
 	return link.New(link.Config{
+		Outbox: d.box, ReplayRate: o.ReplayPerSecond, KeepScene: o.Scene == kept, KeepStats: o.Stats == kept,
+		ReceiptFrom: o.ReceiptFrom, ReceiptTimeout: o.ReceiptTimeout,
+		AckTimeout: b.AckTimeout, MaxBackoff: b.MaxBackoff,
 		Broker: url, TLS: security, Username: b.Username, Password: b.Password.Reveal(), Prefix: b.Prefix,
 		Manufacturer: d.cfg.Identity.Manufacturer, Serial: d.cfg.Identity.SerialNumber,
-		KeepAlive: b.KeepAlive, MaxPayload: int(d.cfg.Limits.MaxPayload), Logger: d.log, Handler: &answerer{d},
+		KeepAlive: b.KeepAlive, MaxPayload: int(d.cfg.Limits.MaxPayload), Logger: d.log,
+		Handler: &answerer{d}, Watcher: &answerer{d},
 	})
 }
 
@@ -59,29 +64,4 @@ func tlsConfig(b config.Broker) (*tls.Config, error) {
 		out.Certificates = []tls.Certificate{pair}
 	}
 	return out, nil
-}
-
-// budget is a token bucket for questions: a second's worth may come at once.
-type budget struct {
-	mu     sync.Mutex
-	rate   float64 // tokens a second
-	tokens float64
-	last   time.Time
-}
-
-func newBudget(rate float64) budget { return budget{rate: rate, tokens: max(rate, 1)} }
-
-// take spends one token if there is one.
-func (b *budget) take(now time.Time) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if !b.last.IsZero() {
-		b.tokens = min(b.tokens+now.Sub(b.last).Seconds()*b.rate, max(b.rate, 1))
-	}
-	b.last = now
-	if b.tokens < 1 {
-		return false
-	}
-	b.tokens--
-	return true
 }

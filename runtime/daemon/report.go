@@ -52,6 +52,8 @@ func (d *daemon) tell(ctx context.Context) error {
 	defer sceneTick.Stop()
 	stateTick := time.NewTicker(time.Second)
 	defer stateTick.Stop()
+	statsTick := time.NewTicker(d.cfg.Stats.Every)
+	defer statsTick.Stop()
 	var sent payload.State
 	var when time.Time
 	var seq uint64
@@ -61,6 +63,8 @@ func (d *daemon) tell(ctx context.Context) error {
 			return nil
 		case <-sceneTick.C:
 			seq = d.publishScene(seq)
+		case now := <-statsTick.C:
+			d.publishStats(now)
 		case <-stateTick.C:
 			if s := d.state(); time.Since(when) >= stateEvery || changed(s, sent) {
 				if err := d.link.PublishState(s); err != nil {
@@ -115,7 +119,7 @@ func (d *daemon) state() payload.State {
 	switch {
 	case !d.ready.Load():
 		s.Health = payload.HealthStarting
-	case d.report.Degraded || s.Cameras[0].State == "stalled" || s.Cameras[0].State == "lost":
+	case d.box.Stats().Failure != "", d.report.Degraded || s.Cameras[0].State == "stalled" || s.Cameras[0].State == "lost":
 		s.Health = payload.HealthDegraded
 	}
 	return s
@@ -136,6 +140,12 @@ func (d *daemon) errors(c camera.CaptureStats) []payload.Error {
 		out = append(out, payload.Error{
 			ErrorType: "runtime", ErrorLevel: payload.LevelWarning, ErrorDescription: d.report.Reason,
 			ErrorHint: "vegad doctor says what is missing",
+		})
+	}
+	if failure := d.box.Stats().Failure; failure != "" {
+		out = append(out, payload.Error{
+			ErrorType: "outbox", ErrorLevel: payload.LevelUrgent, ErrorDescription: failure,
+			ErrorHint: "answers and events are kept in memory meanwhile; make room on the disk, or let vegad write its folder",
 		})
 	}
 	if !d.pipeline.Calibrated() {

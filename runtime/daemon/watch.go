@@ -25,11 +25,13 @@ func (d *daemon) watch(ctx context.Context, url string) error {
 			return fmt.Errorf("watching camera %s: %w", d.cfg.Cameras[0].Name, err)
 		}
 		seq, mono, wall := f.Seq, f.Mono, f.Wall
+		begin := time.Now()
 		err = d.pipeline.Frame(ctx, f)
 		f.Release()
 		if err != nil {
 			return err
 		}
+		d.meter.encode.add(time.Since(begin))
 		d.frames.Add(1)
 		if mono >= due {
 			if err := d.observe(ctx, perception.Observe); err != nil {
@@ -47,6 +49,8 @@ func (d *daemon) watch(ctx context.Context, url string) error {
 // observe takes one observation, conditioned on the family, into memory. One that is no newer than what memory holds
 // only tells its gate.
 func (d *daemon) observe(ctx context.Context, family perception.Family) error {
+	begin := time.Now()
+	defer func() { d.meter.observe.add(time.Since(begin)) }()
 	return d.look(ctx, family, nil)
 }
 
@@ -65,6 +69,10 @@ func (d *daemon) look(ctx context.Context, family perception.Family, use func(*s
 		}
 		d.newest = o.Seq
 		d.observations.Add(1)
+		select {
+		case d.looked <- struct{}{}:
+		default:
+		}
 		return true
 	})
 	if rejected != nil { // the network said something that cannot be, such as a box of infinite size

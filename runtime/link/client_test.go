@@ -260,19 +260,25 @@ func TestCommands(t *testing.T) {
 	watcher.next(t, "command/invalid")
 }
 
-func TestWithoutConnectionAnswersAreDroppedAndCounted(t *testing.T) {
+func TestWithoutConnectionAnswersAreKept(t *testing.T) {
 	c := newClient(t, "mqtt://127.0.0.1:1", newEcho())
-	if err := c.PublishAnswer("r1", payload.Answer{Status: payload.Answered}, ""); !errors.Is(err, ErrNotConnected) {
-		t.Errorf("got %v", err)
+	if err := c.PublishAnswer("r1", payload.Answer{Status: payload.Answered}, ""); err != nil {
+		t.Error(err)
 	}
 	if err := c.PublishScene(someScene()); !errors.Is(err, ErrNotConnected) {
+		t.Errorf("got %v", err)
+	}
+	if err := c.PublishStats(payload.Stats{}); !errors.Is(err, ErrNotConnected) {
 		t.Errorf("got %v", err)
 	}
 	if err := c.PublishState(someState()); err != nil {
 		t.Errorf("a state is kept, but got %v", err)
 	}
-	if s := c.Stats(); s.Dropped != 1 || s.Connected {
+	if s := c.Stats(); s.Dropped != 0 || s.Queue != 1 || s.Connected {
 		t.Errorf("stats %+v", s)
+	}
+	if o := c.Outbox(); o.Depth != 1 || o.Durable || o.Bytes == 0 || o.Failure != "" {
+		t.Errorf("outbox %+v", o)
 	}
 }
 
@@ -292,28 +298,6 @@ func TestUnpublishableMessagesAreErrors(t *testing.T) {
 	}
 	if err := c.PublishAnswer("r", payload.Answer{}, "vegad/v1/x/y/ask"); err == nil {
 		t.Error("a robot's topic was taken as replyTo")
-	}
-}
-
-func TestQueueDropsTheOldestReplies(t *testing.T) {
-	q := newSendQueue()
-	q.start()
-	big := make([]byte, payload.MaxAnswerBytes)
-	const room = replyBytes / (payload.MaxAnswerBytes + messageOverhead + 2)
-	for i := range room + 3 {
-		if err := q.reply(message{topic: fmt.Sprintf("%02d", i), payload: big}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if s := q.stats(); s.Dropped != 3 || s.Queue != room {
-		t.Errorf("stats %+v", s)
-	}
-	if m, ok := q.next(); !ok || m.topic != "03" {
-		t.Errorf("the oldest left is %q", m.topic)
-	}
-	q.stop()
-	if s := q.stats(); s.Dropped != 3+room-1 || s.Unconfirmed != 1 || s.Queue != 0 || q.bytes != 0 {
-		t.Errorf("stats %+v, %d bytes", s, q.bytes)
 	}
 }
 
@@ -375,6 +359,8 @@ func TestNewChecksItsConfig(t *testing.T) {
 		"wildcards":     func(c *Config) { c.Prefix = "vegad/#" },
 		"overlap":       func(c *Config) { c.ReplyPrefix = "vegad/clients" },
 		"required":      func(c *Config) { c.Handler = nil },
+		"consumer":      func(c *Config) { c.ReceiptFrom = "a/b" },
+		"negative":      func(c *Config) { c.ReplayRate = -1 },
 	} {
 		cfg := good
 		change(&cfg)
@@ -384,6 +370,90 @@ func TestNewChecksItsConfig(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), "secret") {
 			t.Errorf("%v tells the password", err)
+		}
+	}
+}
+
+func TestStandingQuestionsOnTheWire(t *testing.T) {
+	b := startBroker(t, "127.0.0.1:0")
+	e := newEcho()
+	c := newClient(t, b.URL(), e)
+	runConnected(t, c)
+	watcher := newForeign(t, b.URL(), robotTopic("watch/w1"))
+	watcher.send(t, "watch", `{"requestId":"w1","question":"how far?","client":"me"}`)
+	if w := <-e.watch; w.RequestID != "w1" || w.Client != "me" || w.Question != "how far?" {
+		t.Errorf("%+v", w)
+	}
+	if err := c.PublishWatch("w1", payload.Answer{Status: payload.Abstained, Reason: "not_seen"}, true); err != nil {
+		t.Fatal(err)
+	}
+	watcher.next(t, "watch/w1")
+	late := newForeign(t, b.URL(), robotTopic("watch/w1"))
+	if m := <-late.got; !m.retained {
+		t.Error("the last answer is not retained")
+	}
+	watcher.send(t, "watch", `{"requestId":"w1","question":""}`)
+	if m := watcher.next(t, "watch/w1"); !strings.Contains(string(m.payload), "question is empty") {
+		t.Errorf("%s", m.payload)
+	}
+	if err := c.ClearWatch("w1"); err != nil {
+		t.Fatal(err)
+	}
+	if m := <-watcher.got; len(m.payload) != 0 {
+		t.Errorf("the last message is %s", m.payload)
+	}
+}
+
+func TestStandingQuestionsWithoutAWatcher(t *testing.T) {
+	b := startBroker(t, "127.0.0.1:0")
+	e := newEcho()
+	c := newClient(t, b.URL(), e)
+	c.cfg.Watcher = nil
+	runConnected(t, c)
+	watcher := newForeign(t, b.URL(), robotTopic("watch/w1"))
+	watcher.send(t, "watch", `{"requestId":"w1","question":"how far?"}`)
+	if m := watcher.next(t, "watch/w1"); !strings.Contains(string(m.payload), "not taken here") {
+		t.Errorf("%s", m.payload)
+	}
+}
+
+// Scenes and statistics are live unless they are to be kept.
+func TestKeptScenesAndStats(t *testing.T) {
+	b := startBroker(t, "127.0.0.1:0")
+	watcher := newForeign(t, b.URL(), robotTopic("scene"), robotTopic("stats"))
+	c := newDurable(t, b.URL(), durable(t), func(cfg *Config) { cfg.KeepScene, cfg.KeepStats = true, true })
+	stats := payload.Stats{PeriodSeconds: 60}
+	if err := errors.Join(c.PublishScene(someScene()), c.PublishStats(stats)); err != nil {
+		t.Fatal(err)
+	}
+	stop := runConnected(t, c)
+	scene := decodeInto[payload.Scene](t, watcher.next(t, "scene").payload)
+	told := decodeInto[payload.Stats](t, watcher.next(t, "stats").payload)
+	if !scene.Replayed || scene.Seq != 1 || !told.Replayed || told.Seq != 2 {
+		t.Errorf("%+v, %+v", scene.Delivery, told.Delivery)
+	}
+	stop()
+	live := newDurable(t, b.URL(), durable(t), nil)
+	runConnected(t, live)
+	if err := errors.Join(live.PublishScene(someScene()), live.PublishStats(stats)); err != nil {
+		t.Fatal(err)
+	}
+	if scene := decodeInto[payload.Scene](t, watcher.next(t, "scene").payload); scene.Seq != 0 {
+		t.Errorf("%+v", scene.Delivery)
+	}
+	watcher.next(t, "stats")
+}
+
+func TestWhoAsks(t *testing.T) {
+	c := newClient(t, "mqtt://127.0.0.1:1", newEcho())
+	for _, each := range [][3]string{
+		{"", "", ""},
+		{"", "me", "me"},
+		{"vegad-client/planner/in", "", "planner"},
+		{"vegad-client/planner/in", "me", "planner"},
+	} {
+		if got := c.asker(each[0], each[1]); got != each[2] {
+			t.Errorf("replyTo %q and client %q: %q", each[0], each[1], got)
 		}
 	}
 }

@@ -3,8 +3,10 @@ package link
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -18,7 +20,15 @@ import (
 	"github.com/vega-edge/vegad/runtime/link/payload/payloadtest"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if url, dir, child := strings.Cut(os.Getenv(robotVariable), " "); child {
+		if err := beRobot(url, dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
 
 const patience = 10 * time.Second
 
@@ -41,6 +51,7 @@ type echo struct {
 	began  chan string   // when not nil, gets the requestId of every question that is taken up
 	poses  chan payload.Pose
 	bad    chan error
+	watch  chan payload.Watch
 	refuse error // of commands
 
 	mu    sync.Mutex
@@ -48,7 +59,10 @@ type echo struct {
 }
 
 func newEcho() *echo {
-	return &echo{poses: make(chan payload.Pose, 100), bad: make(chan error, 100), asked: make(map[string]int)}
+	return &echo{
+		poses: make(chan payload.Pose, 100), bad: make(chan error, 100), watch: make(chan payload.Watch, 100),
+		asked: make(map[string]int),
+	}
 }
 
 func (e *echo) HandleAsk(_ context.Context, ask payload.Ask, received time.Time) {
@@ -74,6 +88,8 @@ func (e *echo) HandleAsk(_ context.Context, ask payload.Ask, received time.Time)
 
 func (e *echo) HandleBadAsk(_ string, reason error) { e.bad <- reason }
 
+func (e *echo) HandleWatch(_ context.Context, w payload.Watch) { e.watch <- w }
+
 func (e *echo) HandlePose(pose payload.Pose) { e.poses <- pose }
 
 func (e *echo) HandleCommand(context.Context, payload.Command) error { return e.refuse }
@@ -81,7 +97,7 @@ func (e *echo) HandleCommand(context.Context, payload.Command) error { return e.
 // newClient makes a Client with waits that suit a test.
 func newClient(t *testing.T, url string, e *echo) *Client {
 	t.Helper()
-	c, err := New(Config{Broker: url, Manufacturer: "acme", Serial: "0001", Logger: discard(), Handler: e})
+	c, err := New(Config{Broker: url, Manufacturer: "acme", Serial: "0001", Logger: discard(), Handler: e, Watcher: e})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,11 +19,12 @@ var (
 	errStopping = errors.New("vegad is stopping")
 )
 
-// arrival is a question, or the news of one that was refused.
+// arrival is a question, the news of one that was refused, or a standing question.
 type arrival struct {
-	ask payload.Ask
-	bad error
-	at  time.Time
+	ask   payload.Ask
+	bad   error
+	watch *payload.Watch
+	at    time.Time
 }
 
 // inbox holds what came in until the Handler takes it. It is filled by the MQTT library's goroutine, which must never
@@ -54,6 +55,8 @@ func (s *session) receive(_ mqtt.Client, m mqtt.Message) {
 		c.log.Warn("ignoring a retained message", "topic", topic)
 	case topic == c.topics.of(askTopic):
 		c.receiveAsk(m.Payload())
+	case topic == c.topics.of(watchTopic):
+		c.receiveWatch(m.Payload())
 	case c.tooLarge(m.Payload()) != nil:
 		c.refused.Add(1)
 		c.log.Warn("ignoring a message", "topic", topic, "err", c.tooLarge(m.Payload()))
@@ -61,6 +64,8 @@ func (s *session) receive(_ mqtt.Client, m mqtt.Message) {
 		c.receivePose(m.Payload())
 	case topic == c.topics.of(commandTopic):
 		c.receiveCommand(m.Payload())
+	case c.cfg.ReceiptFrom != "" && topic == c.receiptTopic():
+		c.receiveReceipt(m.Payload())
 	}
 }
 
@@ -95,6 +100,7 @@ func (c *Client) receiveAsk(data []byte) {
 			ask.ReplyTo = ""
 		}
 	}
+	ask.Client = c.asker(ask.ReplyTo, ask.Client)
 	a := arrival{ask: ask, bad: err, at: now}
 	if err != nil {
 		c.refused.Add(1)
@@ -108,6 +114,37 @@ func (c *Client) receiveAsk(data []byte) {
 			c.refuse(ask.RequestID, errBusy, ask.ReplyTo)
 		}
 	}
+}
+
+func (c *Client) receiveWatch(data []byte) {
+	w, err := payload.DecodeWatch(data)
+	if err == nil {
+		err = c.tooLarge(data)
+	}
+	if err == nil && c.cfg.Watcher == nil {
+		err = errors.New("standing questions are not taken here")
+	}
+	if err == nil {
+		select {
+		case c.inbox.asks <- arrival{watch: &w, at: time.Now()}:
+			return
+		default:
+			err = errBusy
+		}
+	}
+	c.refused.Add(1)
+	c.refuseWatch(w.RequestID, err)
+}
+
+func (c *Client) receiveReceipt(data []byte) {
+	r, err := payload.DecodeReceipt(data)
+	if err != nil {
+		c.refused.Add(1)
+		c.log.Warn("ignoring a receipt", "err", err)
+		return
+	}
+	c.receipts.came(r.BootID, r.Seq)
+	c.box.Settle(r.BootID, r.Seq...)
 }
 
 func (c *Client) receivePose(data []byte) {
@@ -150,11 +187,14 @@ func (c *Client) handleAsks(ctx context.Context) {
 	for {
 		select {
 		case a := <-c.inbox.asks:
-			if a.bad != nil {
+			switch {
+			case a.watch != nil:
+				c.cfg.Watcher.HandleWatch(ctx, *a.watch)
+			case a.bad != nil:
 				c.cfg.Handler.HandleBadAsk(a.ask.RequestID, a.bad)
-				continue
+			default:
+				c.cfg.Handler.HandleAsk(ctx, a.ask, a.at)
 			}
-			c.cfg.Handler.HandleAsk(ctx, a.ask, a.at)
 		case <-ctx.Done():
 			return
 		}
@@ -188,7 +228,9 @@ func (c *Client) refuseWaiting() {
 	for {
 		select {
 		case a := <-c.inbox.asks:
-			if a.bad == nil {
+			if a.watch != nil {
+				c.refuseWatch(a.watch.RequestID, errStopping)
+			} else if a.bad == nil {
 				c.refuse(a.ask.RequestID, errStopping, a.ask.ReplyTo)
 			}
 		default:

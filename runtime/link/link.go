@@ -1,12 +1,13 @@
 // Package link connects vegad to an MQTT broker: it takes questions, poses and commands in, and sends answers, state
 // and scene out, on the topics and with the messages of package payload.
 //
-// Client is the robot's side, Asker the side of those who ask. Neither stores anything on disk: what Client cannot
-// send while there is no connection is dropped and counted, except the newest factsheet and state, which every new
-// connection begins with.
+// Client is the robot's side, Asker the side of those who ask. Everything that Client sends at QoS 1 goes through an
+// outbox, which keeps it until the broker has acknowledged it, except connection, factsheet and state: of these the
+// newest is what matters, and every new connection begins with it.
 package link
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
@@ -20,18 +21,23 @@ import (
 	"time"
 
 	"github.com/vega-edge/vegad/runtime/link/payload"
+	"github.com/vega-edge/vegad/runtime/outbox"
 )
 
 // Defaults of a Config.
 const (
 	DefaultPrefix      = "vegad"
 	DefaultReplyPrefix = "vegad-client"
+
+	DefaultAckTimeout     = 4 * time.Second
+	DefaultReplayRate     = 200
+	DefaultReceiptTimeout = 30 * time.Second
 )
 
 // AskQueue is how many questions may wait for the Handler; one more is refused as busy.
 const AskQueue = 64
 
-// ErrNotConnected says that a message was dropped, because there is no connection to the broker.
+// ErrNotConnected says that a scene or statistics were dropped, because there is no connection to the broker.
 var ErrNotConnected = errors.New("no connection to the broker")
 
 // Handler takes what comes in. Its methods are called from the goroutines of Run: HandleAsk and HandleBadAsk from
@@ -49,6 +55,12 @@ type Handler interface {
 	HandleCommand(ctx context.Context, cmd payload.Command) error
 }
 
+// Watcher takes standing questions. Its method is called from the goroutine of HandleAsk.
+type Watcher interface {
+	// HandleWatch begins, renews or ends a standing question. Its answers go out by PublishWatch.
+	HandleWatch(ctx context.Context, watch payload.Watch)
+}
+
 // Config describes one robot's connection.
 type Config struct {
 	Broker       string      // mqtt://, tcp://, mqtts://, ssl:// or tls://host[:port]; ports 1883 and 8883 unless named
@@ -61,10 +73,20 @@ type Config struct {
 	Manufacturer string        // payload.ValidID
 	Serial       string        // payload.ValidID
 	SessionID    string        // begins the sessionId of every connection; empty draws one
-	KeepAlive    time.Duration // longest silence before the link is probed; 0 is 15 s
+	KeepAlive    time.Duration // after half as much again of silence the broker calls the robot broken; 0 is 15 s
+	AckTimeout   time.Duration // longest time without an acknowledgement that is owed; 0 is DefaultAckTimeout
+	MaxBackoff   time.Duration // longest wait between two attempts to connect; 0 is 60 s
 	MaxPayload   int           // bytes of the largest message that is read; 0 is payload.MaxMessageBytes, the most
 	Logger       *slog.Logger
 	Handler      Handler
+	Watcher      Watcher // nil refuses standing questions
+
+	Outbox         *outbox.Box   // the caller closes it after Run; nil keeps everything in memory
+	ReplayRate     float64       // replayed messages a second; 0 is DefaultReplayRate
+	KeepScene      bool          // send scenes at QoS 1 through the outbox, instead of at QoS 0
+	KeepStats      bool          // the same for statistics
+	ReceiptFrom    string        // consumer whose receipts confirm messages; empty: the broker's word is enough
+	ReceiptTimeout time.Duration // after which what has no receipt is sent again; 0 is DefaultReceiptTimeout
 }
 
 // Client is the robot's side. Its methods may be called from any goroutine, before, during and after Run.
@@ -76,6 +98,9 @@ type Client struct {
 	timing timing
 	queue  *sendQueue
 	inbox  *inbox
+	box    *outbox.Box
+
+	receipts *receipts
 
 	running  atomic.Bool
 	attempts atomic.Uint64 // connections that were tried
@@ -99,7 +124,7 @@ type timing struct {
 func defaultTiming() timing {
 	return timing{
 		backoffBase: time.Second, backoffMax: 60 * time.Second, stable: 60 * time.Second,
-		connect: 5 * time.Second, write: 3 * time.Second, ack: 10 * time.Second,
+		connect: 5 * time.Second, write: 3 * time.Second, ack: DefaultAckTimeout,
 		keepAlive: 15 * time.Second, ping: 5 * time.Second,
 		flush: time.Second,
 	}
@@ -114,10 +139,15 @@ func New(cfg Config) (*Client, error) {
 	}
 	cfg.Username, cfg.Password = to.credentials(cfg.Username, cfg.Password)
 	t := defaultTiming()
-	if cfg.KeepAlive > 0 {
-		t.keepAlive = cfg.KeepAlive
+	t.keepAlive = cmp.Or(cfg.KeepAlive, t.keepAlive)
+	t.ack, t.backoffMax = cmp.Or(cfg.AckTimeout, t.ack), cmp.Or(cfg.MaxBackoff, t.backoffMax)
+	if cfg.Outbox == nil {
+		if cfg.Outbox, err = outbox.Open(outbox.Config{Logger: cfg.Logger}); err != nil {
+			return nil, fmt.Errorf("configuring the link: %w", err)
+		}
 	}
 	return &Client{
+		box: cfg.Outbox, receipts: newReceipts(),
 		cfg: cfg, target: to, topics: newTopics(cfg.Prefix, cfg.Manufacturer, cfg.Serial),
 		log:    cfg.Logger.With("component", "link", "broker", to.String()),
 		timing: t, queue: newSendQueue(), inbox: newInbox(), ids: make(map[string]uint32),
@@ -138,6 +168,8 @@ func (cfg Config) withDefaults() Config {
 			*field.value = field.fallback
 		}
 	}
+	cfg.ReplayRate = cmp.Or(cfg.ReplayRate, DefaultReplayRate)
+	cfg.ReceiptTimeout = cmp.Or(cfg.ReceiptTimeout, DefaultReceiptTimeout)
 	return cfg
 }
 
@@ -149,6 +181,12 @@ func (cfg Config) check() error {
 	errs = append(errs, payload.CheckTopic(cfg.Prefix), payload.CheckTopic(cfg.ReplyPrefix))
 	if within(cfg.ReplyPrefix, cfg.Prefix) || within(cfg.Prefix, cfg.ReplyPrefix) {
 		errs = append(errs, fmt.Errorf("prefix %q and reply prefix %q overlap", cfg.Prefix, cfg.ReplyPrefix))
+	}
+	if cfg.ReceiptFrom != "" && !payload.ValidID(cfg.ReceiptFrom) {
+		errs = append(errs, fmt.Errorf("consumer %q must be 1 to 64 of A-Z a-z 0-9 _ . : -", cfg.ReceiptFrom))
+	}
+	if cfg.ReplayRate < 0 || cfg.AckTimeout < 0 || cfg.MaxBackoff < 0 || cfg.ReceiptTimeout < 0 {
+		errs = append(errs, errors.New("rates and times must not be negative"))
 	}
 	if cfg.Logger == nil || cfg.Handler == nil {
 		errs = append(errs, errors.New("logger and handler are required"))
@@ -169,9 +207,9 @@ type Stats struct {
 	LastError   string // why the last connection ended or did not come up; empty while connected
 	Connections uint64 // that came up
 	Published   uint64 // acknowledged by the broker, or written where nobody acknowledges
-	Dropped     uint64 // answers and replies never sent, for want of a connection or of room in the queue
-	Superseded  uint64 // scenes, states and factsheets replaced by a newer one before they were sent
-	Unconfirmed uint64 // sent, but the connection ended before they were acknowledged
+	Dropped     uint64 // given up by the outbox, for want of room or for their age
+	Superseded  uint64 // scenes, stats, states and factsheets replaced by a newer one before they were sent
+	Unconfirmed uint64 // sent, but the connection ended before they were acknowledged; the outbox sends them again
 	Refused     uint64 // incoming messages that were malformed, too large, too many or retained
 	Queue       int    // messages that wait to be sent
 	InFlight    int    // messages sent and not yet acknowledged
@@ -180,6 +218,8 @@ type Stats struct {
 // Stats returns the counters.
 func (c *Client) Stats() Stats {
 	s := c.queue.stats()
+	kept := c.box.Stats()
+	s.Dropped, s.Queue = kept.Dropped, s.Queue+kept.Records
 	s.Connections, s.Refused = c.sessions.Load(), c.refused.Load()
 	c.mu.Lock()
 	defer c.mu.Unlock()

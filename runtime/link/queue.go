@@ -5,13 +5,6 @@ import (
 	"time"
 )
 
-// replyBytes bounds the answers and command replies that wait to be sent: some 20,000 refusals or a hundred of the
-// largest answers. When it is full the oldest are dropped: they have the least chance to be still awaited.
-const replyBytes = 8 << 20
-
-// messageOverhead is what a message costs beyond its payload.
-const messageOverhead = 128
-
 // message is one publication, ready to be sent.
 type message struct {
 	topic    string
@@ -19,8 +12,6 @@ type message struct {
 	qos      byte
 	retained bool
 }
-
-func (m message) cost() int { return len(m.payload) + len(m.topic) + messageOverhead }
 
 // slot names the messages of which only the newest matters.
 type slot int
@@ -30,11 +21,12 @@ const (
 	connectionSlot slot = iota
 	factsheetSlot
 	stateSlot
-	sceneSlot // after the replies
+	sceneSlot // this and the next after the records of the outbox
+	statsSlot
 	slots
 )
 
-// sendQueue holds what waits to be sent. Nothing in it blocks.
+// sendQueue holds what waits to be sent and is in no outbox: of each kind the newest. Nothing in it blocks.
 type sendQueue struct {
 	wake  chan struct{} // capacity 1: something may have come or settled
 	quiet chan struct{} // capacity 1: the queue may have run empty
@@ -43,8 +35,6 @@ type sendQueue struct {
 	open     bool // a connection takes messages
 	latest   [slots]*message
 	keep     [slots]*message // sent first on every connection
-	replies  []message
-	bytes    int // of replies
 	inFlight int
 	counts   Stats
 }
@@ -69,14 +59,13 @@ func (q *sendQueue) start() {
 	signal(q.wake)
 }
 
-// stop ends a connection: what was not sent is dropped, what was not acknowledged is unconfirmed.
+// stop ends a connection: what was not acknowledged is unconfirmed.
 func (q *sendQueue) stop() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.open = false
-	q.counts.Dropped += uint64(len(q.replies))
 	q.counts.Unconfirmed += uint64(q.inFlight)
-	q.replies, q.bytes, q.inFlight = nil, 0, 0
+	q.inFlight = 0
 	q.latest = [slots]*message{}
 }
 
@@ -103,50 +92,43 @@ func (q *sendQueue) offer(s slot, m message) error {
 	return nil
 }
 
-// reply appends an answer or a command's reply.
-func (q *sendQueue) reply(m message) error {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if !q.open {
-		q.counts.Dropped++
-		return ErrNotConnected
+// urgent takes the next message that goes before the records of the outbox, and counts it as in flight.
+func (q *sendQueue) urgent() (message, bool) { return q.take(connectionSlot, sceneSlot) }
+
+// later takes the next message that goes after them. There is nothing else to send when there is none.
+func (q *sendQueue) later() (message, bool) {
+	m, ok := q.take(sceneSlot, slots)
+	if !ok {
+		signal(q.quiet)
 	}
-	for len(q.replies) > 0 && q.bytes+m.cost() > replyBytes {
-		q.shift()
-		q.counts.Dropped++
-	}
-	q.replies = append(q.replies, m)
-	q.bytes += m.cost()
-	signal(q.wake)
-	return nil
+	return m, ok
 }
 
-// next takes the message to send now and counts it as in flight until it is settled.
-func (q *sendQueue) next() (message, bool) {
+func (q *sendQueue) take(from, to slot) (message, bool) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for s := range slots {
-		if s == sceneSlot && len(q.replies) > 0 {
-			q.inFlight++
-			return q.shift(), true
-		}
+	for s := from; s < to; s++ {
 		if m := q.latest[s]; m != nil {
 			q.latest[s] = nil
 			q.inFlight++
 			return *m, true
 		}
 	}
-	signal(q.quiet)
 	return message{}, false
 }
 
-// shift removes the oldest reply.
-func (q *sendQueue) shift() message {
-	m := q.replies[0]
-	q.replies[0] = message{}
-	q.replies = q.replies[1:]
-	q.bytes -= m.cost()
-	return m
+// still reports whether nothing is in flight.
+func (q *sendQueue) still() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.inFlight == 0
+}
+
+// sent counts a record of the outbox as in flight.
+func (q *sendQueue) sent() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.inFlight++
 }
 
 // settled tells that the broker has acknowledged one message.
@@ -161,14 +143,14 @@ func (q *sendQueue) settled() {
 func (q *sendQueue) idle() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	return len(q.replies) == 0 && q.inFlight == 0 && q.latest == [slots]*message{}
+	return q.inFlight == 0 && q.latest == [slots]*message{}
 }
 
-// flush waits until everything is sent and acknowledged, but not longer than limit.
-func (q *sendQueue) flush(limit time.Duration) {
+// flush waits until everything is sent and acknowledged, more too, but not longer than limit.
+func (q *sendQueue) flush(limit time.Duration, more func() bool) {
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
-	for !q.idle() {
+	for !q.idle() || !more() {
 		select {
 		case <-q.quiet:
 		case <-timer.C:
@@ -181,7 +163,7 @@ func (q *sendQueue) stats() Stats {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s := q.counts
-	s.Queue, s.InFlight = len(q.replies), q.inFlight
+	s.InFlight = q.inFlight
 	for _, m := range q.latest {
 		if m != nil {
 			s.Queue++

@@ -21,9 +21,10 @@ func TestBrokerRestartBringsEverythingBack(t *testing.T) {
 	_ = b.Close()
 	eventually(t, "loss noticed", func() bool { s := c.Stats(); return !s.Connected && s.LastError != "" })
 	b = startBroker(t, b.Addr())
-	watcher := newForeign(t, b.URL(), robotTopic("#"))
-	watcher.awaitConnection(t, payload.Online)
-	watcher.next(t, "state")
+	eventually(t, "connection", func() bool { s := c.Stats(); return s.Connected && s.Published > 0 && s.InFlight == 0 })
+	newForeign(t, b.URL(), robotTopic("connection")).awaitConnection(t, payload.Online)
+	newForeign(t, b.URL(), robotTopic("state")).next(t, "state")
+	watcher := newForeign(t, b.URL(), robotTopic("answer/+"))
 	watcher.send(t, "ask", `{"requestId":"r1","question":"still there?"}`)
 	watcher.nextAnswer(t, "r1")
 	if s := c.Stats(); s.Connections != 2 {
@@ -80,8 +81,34 @@ func TestOverdueAcknowledgementEndsTheConnection(t *testing.T) {
 	eventually(t, "loss noticed", func() bool {
 		return strings.Contains(c.Stats().LastError, errAckOverdue.Error())
 	})
-	if s := c.Stats(); s.Unconfirmed != 1 {
+	if s := c.Stats(); s.Unconfirmed != 1 || s.Queue != 1 {
 		t.Errorf("stats %+v", s)
+	}
+	watcher := newForeign(t, b.URL(), robotTopic("answer/+"))
+	cable.swallow(false)
+	if a := watcher.nextAnswer(t, "r1"); !a.Replayed || a.Seq != 1 || a.BootID == "" {
+		t.Errorf("sent again: %+v", a)
+	}
+	eventually(t, "an empty outbox", func() bool { s := c.Stats(); return s.Connected && s.Queue == 0 })
+}
+
+// With nothing to send only the probe can tell that the link is dead.
+func TestBlackHoleIsNoticedWithoutTraffic(t *testing.T) {
+	b := startBroker(t, "127.0.0.1:0")
+	cable := newRelay(t, b.Addr())
+	c := newClient(t, cable.url(), newEcho())
+	c.timing.ack = 400 * time.Millisecond
+	runConnected(t, c)
+	probed := c.Stats()
+	<-time.After(2 * c.timing.ack) // a live link survives its probes
+	if s := c.Stats(); !s.Connected || s.Connections != probed.Connections {
+		t.Fatalf("stats %+v", s)
+	}
+	cable.swallow(true)
+	began := time.Now()
+	eventually(t, "loss noticed", func() bool { return !c.Stats().Connected })
+	if took := time.Since(began); took > c.timing.ack+time.Second {
+		t.Errorf("it took %v", took)
 	}
 	cable.swallow(false)
 	eventually(t, "connection", func() bool { return c.Stats().Connected })
@@ -138,25 +165,31 @@ func TestPauseAndFlushKeepTheirLimits(t *testing.T) {
 		}
 		q := newSendQueue()
 		q.start()
-		q.flush(time.Second) // empty: returns at once
-		if err := q.reply(message{}); err != nil {
+		always := func() bool { return true }
+		q.flush(time.Second, always) // empty: returns at once
+		if err := q.offer(sceneSlot, message{}); err != nil {
 			t.Fatal(err)
 		}
 		began = time.Now()
-		q.flush(time.Second)
+		q.flush(time.Second, always)
 		if took := time.Since(began); took != time.Second {
 			t.Errorf("flushing a stuck queue took %v", took)
 		}
 		go func() {
 			<-time.After(300 * time.Millisecond)
-			q.next()
+			q.later()
 			q.settled()
-			q.next()
+			q.later()
 		}()
 		began = time.Now()
-		q.flush(time.Second)
+		q.flush(time.Second, always)
 		if took := time.Since(began); took != 300*time.Millisecond {
 			t.Errorf("flushing took %v", took)
+		}
+		began = time.Now()
+		q.flush(time.Second, func() bool { return false })
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("flushing with a full outbox took %v", took)
 		}
 	})
 }
@@ -177,7 +210,7 @@ func TestDeniedSubscriptionIsAnError(t *testing.T) {
 	if c.Stats().Connected {
 		t.Error("it calls itself connected")
 	}
-	if err := c.PublishAnswer("r", payload.Answer{}, ""); !errors.Is(err, ErrNotConnected) {
+	if err := c.PublishScene(someScene()); !errors.Is(err, ErrNotConnected) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -8,8 +8,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	mqtt "github.com/eclipse/paho.mqtt.golang"
-
 	"github.com/vega-edge/vegad/runtime/link/payload"
 )
 
@@ -54,14 +52,18 @@ type session struct {
 	*wire
 	client *Client
 	id     string
-	tokens chan mqtt.Token // of messages in flight, in the order in which they were sent
-	online atomic.Bool     // between ONLINE and OFFLINE
+	tokens chan flight   // in the order in which they were sent
+	again  chan struct{} // capacity 1: what is in the outbox is to be sent again
+	pace   pace          // of replayed records; with paceWait it belongs to send
+	online atomic.Bool   // between ONLINE and OFFLINE
+
+	paceWait time.Duration // how long replayed records had to wait when the outbox was last asked; 0 is not at all
 }
 
 // runSession connects and serves until the connection is lost, which is the error, or the context ends.
 func (c *Client) runSession(ctx context.Context) error {
 	s := &session{
-		client: c, tokens: make(chan mqtt.Token, window),
+		client: c, tokens: make(chan flight, window), again: make(chan struct{}, 1), pace: newPace(c.cfg.ReplayRate),
 		id: fmt.Sprintf("%s.%d", c.cfg.SessionID, c.attempts.Add(1)),
 	}
 	err := s.connect(ctx)
@@ -69,11 +71,14 @@ func (c *Client) runSession(ctx context.Context) error {
 		c.setLost(err)
 		return err
 	}
-	c.queue.start() // before it subscribes: the answer to the first question must find a place to wait
+	// Before it subscribes: the answer to the first question is no replay.
+	c.queue.start()
+	c.box.Rewind()
 	if err = s.begin(ctx); err == nil {
 		err = s.serve(ctx)
 	}
 	c.queue.stop()
+	c.box.Rewind()
 	if ctx.Err() != nil {
 		s.end()
 	}
@@ -105,10 +110,14 @@ func (s *session) connection(state payload.ConnectionState) (message, error) {
 // begin subscribes before it says ONLINE, so that who sees ONLINE can ask.
 func (s *session) begin(ctx context.Context) error {
 	c := s.client
-	denied, err := s.subscribe(ctx, map[string]byte{
-		c.topics.of(askTopic): 1, c.topics.of(commandTopic): 1, c.topics.of(poseTopic): 0,
+	filters := map[string]byte{
+		c.topics.of(askTopic): 1, c.topics.of(watchTopic): 1, c.topics.of(commandTopic): 1, c.topics.of(poseTopic): 0,
 		c.topics.of(connectionTopic): 1, // see receiveConnection
-	})
+	}
+	if c.cfg.ReceiptFrom != "" {
+		filters[c.receiptTopic()] = 1
+	}
+	denied, err := s.subscribe(ctx, filters)
 	if err != nil {
 		return err
 	}
@@ -139,11 +148,15 @@ func (s *session) serve(ctx context.Context) error {
 	var tasks sync.WaitGroup
 	tasks.Go(s.send)
 	tasks.Go(s.acknowledge)
+	tasks.Go(s.probe)
+	if s.client.cfg.ReceiptFrom != "" {
+		tasks.Go(s.awaitReceipts)
+	}
 	select {
 	case <-s.lost:
 	case <-ctx.Done():
 		s.client.refuseWaiting()
-		s.client.queue.flush(s.timing.flush)
+		s.client.queue.flush(s.timing.flush, s.client.box.Idle)
 		s.end()
 		s.fail(errClosed)
 	}
@@ -162,44 +175,6 @@ func (s *session) end() {
 		s.client.log.Warn("leaving the broker", "err", err)
 	}
 	s.leave()
-}
-
-// send publishes from the queue. The capacity of tokens is the window: when it is full, the queue waits.
-func (s *session) send() {
-	queue := s.client.queue
-	for {
-		m, ok := queue.next()
-		if !ok {
-			select {
-			case <-queue.wake:
-				continue
-			case <-s.lost:
-				return
-			}
-		}
-		select {
-		case s.tokens <- s.publish(m):
-		case <-s.lost:
-			return
-		}
-	}
-}
-
-// acknowledge settles the messages in flight in their order. One that is overdue ends the connection: the MQTT library
-// never sends again by itself.
-func (s *session) acknowledge() {
-	for {
-		select {
-		case token := <-s.tokens:
-			if err := s.wait(context.Background(), token, s.timing.ack); err != nil {
-				s.fail(err)
-				return
-			}
-			s.client.queue.settled()
-		case <-s.lost:
-			return
-		}
-	}
 }
 
 func (c *Client) setConnected() {

@@ -12,8 +12,12 @@ const (
 	factsheetTopic  = "factsheet"
 	stateTopic      = "state"
 	sceneTopic      = "scene"
+	statsTopic      = "stats"
 	askTopic        = "ask"
 	answerTopic     = "answer"
+	watchTopic      = "watch"
+	eventTopic      = "event"
+	receiptTopic    = "receipt"
 	poseTopic       = "pose"
 	commandTopic    = "command"
 )
@@ -38,6 +42,17 @@ func (t topics) reply(name, id string) string {
 // within reports whether topic is prefix or lies below it.
 func within(topic, prefix string) bool {
 	return topic == prefix || strings.HasPrefix(topic, prefix+"/")
+}
+
+func (c *Client) receiptTopic() string { return c.topics.of(receiptTopic) + "/" + c.cfg.ReceiptFrom }
+
+// asker returns who asks: the {client} of a replyTo, which an access list can bind to a user, or else the name that
+// the message gives.
+func (c *Client) asker(replyTo, name string) string {
+	if below, ok := strings.CutPrefix(replyTo, c.cfg.ReplyPrefix+"/"); ok {
+		name, _, _ = strings.Cut(below, "/")
+	}
+	return name
 }
 
 // checkReplyTo allows a replyTo only below {ReplyPrefix}/{client}/: nobody may have a robot write on the topics of

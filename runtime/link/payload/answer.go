@@ -17,9 +17,11 @@ const (
 	Expired   Status = "expired"   // the deadline passed first
 )
 
-// Answer is the message on the topic answer/{requestId}. An answer is a measurement or an abstention, never a guess.
+// Answer is the message on the topics answer/{requestId} and watch/{requestId}. An answer is a measurement or an
+// abstention, never a guess.
 type Answer struct {
 	Header
+	Delivery
 	RequestID   string          `json:"requestId"`
 	Question    string          `json:"question,omitempty"` // the text that was asked
 	Query       json.RawMessage `json:"query,omitempty"`    // the structured query it was understood as, an object
@@ -33,7 +35,6 @@ type Answer struct {
 	Model       *Model          `json:"model,omitempty"` // what ran; absent when nothing did
 	Gate        *Gate           `json:"gate,omitempty"`
 	Consistency *float64        `json:"consistency,omitempty"` // 0..1, agreement of the geometry with itself
-	Replayed    bool            `json:"replayed"`              // sent again from a store, not new
 }
 
 // Stamp fills the header and the empty array.

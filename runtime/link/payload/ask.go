@@ -26,6 +26,7 @@ type Ask struct {
 	Scope      Scope           `json:"scope,omitempty"`
 	DeadlineMs int64           `json:"deadlineMs,omitempty"` // from arrival; 0 is none
 	ReplyTo    string          `json:"replyTo,omitempty"`    // topic for the answer, instead of answer/{requestId}
+	Client     string          `json:"client,omitempty"`     // ValidID; who asks, for fair shares; a replyTo tells it too
 }
 
 // DecodeAsk reads and checks an ask. With an error it still returns the RequestID where that could be read, so that
@@ -49,7 +50,7 @@ func (a *Ask) check() error {
 	if !ValidID(a.RequestID) {
 		return errors.New("requestId must be 1 to 64 of A-Z a-z 0-9 _ . : -")
 	}
-	if err := a.checkQuestion(); err != nil {
+	if err := errors.Join(a.checkQuestion(), checkClient(a.Client)); err != nil {
 		return err
 	}
 	if a.Scope != "" && a.Scope != Now && a.Scope != Seen {

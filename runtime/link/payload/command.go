@@ -26,6 +26,7 @@ const (
 // CommandReply is the message on the topic command/{requestId}.
 type CommandReply struct {
 	Header
+	Delivery
 	RequestID string        `json:"requestId"`
 	Command   string        `json:"command,omitempty"`
 	Status    CommandStatus `json:"status"`

@@ -3,6 +3,7 @@ package payload
 // Scene is the message on the topic scene: all that the memory holds, in the frame map.
 type Scene struct {
 	Header
+	Delivery                 // only when scenes are kept
 	Frame       string       `json:"frame"` // always map
 	CaptureTime Time         `json:"captureTime"`
 	Pose        Pose2D       `json:"pose"` // of base_link in the frame

@@ -127,22 +127,31 @@ func full() map[string]any {
 		ans   payload.Answer
 		pose  payload.Pose
 		reply payload.CommandReply
+		event payload.Event
+		stats payload.Stats
 	)
-	for _, v := range []any{&conn, &sheet, &state, &scene, &ans, &pose, &reply} {
+	for _, v := range []any{&conn, &sheet, &state, &scene, &ans, &pose, &reply, &event, &stats} {
 		fill(reflect.ValueOf(v).Elem())
 	}
-	for _, m := range []interface{ Stamp(payload.Header) }{&conn, &sheet, &state, &scene, &ans, &reply} {
+	for _, m := range []interface{ Stamp(payload.Header) }{
+		&conn, &sheet, &state, &scene, &ans, &reply, &event, &stats,
+	} {
 		m.Stamp(header())
 	}
+	event.Kind, stats.Stages[0].Name = payload.ObjectMoved, "encode"
 	conn.ConnectionState, state.Health, state.Cameras[0].State = payload.Online, payload.HealthOK, "running"
 	state.Errors[0].ErrorLevel, ans.Status, reply.Status = payload.LevelWarning, payload.Answered, payload.CommandDone
 	pose.Covariance = make([]float64, 9)
 	return map[string]any{
 		"connection": conn, "factsheet": sheet, "state": state, "scene": scene, "answer/{requestId}": ans,
 		"pose": pose, "command": payload.Command{RequestID: "c1", Command: payload.StateRequest},
-		"command/{requestId}": reply,
+		"command/{requestId}": reply, "event/{kind}": event, "stats": stats, "watch/{requestId}": ans,
+		"receipt/{consumer}": payload.Receipt{BootID: "b1", Seq: []uint64{1, 2}},
 		"ask": payload.Ask{
-			RequestID: "r1", Question: "q", Scope: payload.Now, DeadlineMs: 5, ReplyTo: "vegad-client/me/a",
+			RequestID: "r1", Question: "q", Scope: payload.Now, DeadlineMs: 5, ReplyTo: "vegad-client/me/a", Client: "me",
+		},
+		"watch": payload.Watch{
+			RequestID: "w1", Question: "q", Scope: payload.Now, MinIntervalMs: 5, LeaseSeconds: 60, Client: "me",
 		},
 	}
 }
@@ -160,10 +169,12 @@ func least() map[string]any {
 	}
 	sheet.VegadVersion, state.Health, scene.CaptureTime = "0.1.0", payload.HealthStarting, instant
 	ans.RequestID, ans.Status, ans.Reason = "r1", payload.Refused, "busy"
+	ans.Delivery = payload.Delivery{BootID: "b1", Seq: 1, Replayed: true}
 	return map[string]any{
 		"factsheet": sheet, "state": state, "scene": scene, "answer/{requestId}": ans,
-		"ask":  payload.Ask{RequestID: "r1", Query: json.RawMessage(`{}`)},
-		"pose": payload.Pose{Orientation: payload.Quaternion{W: 1}},
+		"ask":   payload.Ask{RequestID: "r1", Query: json.RawMessage(`{}`)},
+		"watch": payload.Watch{RequestID: "w1", Cancel: true},
+		"pose":  payload.Pose{Orientation: payload.Quaternion{W: 1}},
 	}
 }
 
@@ -195,6 +206,11 @@ func TestSchemasRejectWhatIsWrong(t *testing.T) {
 		"scene":              {"frame": "odom", "objects": []any{map[string]any{"id": "o1"}}, "pose": nil},
 		"ask":                {"requestId": "a/b", "question": " ", "scope": "ever", "deadlineMs": 0.5, "replyTo": "a/#"},
 		"answer/{requestId}": {"status": "guessed", "answer": nil, "captureTime": "now", "requestId": ""},
+		"watch/{requestId}":  {"status": "guessed", "bootId": "a b", "seq": 0, "replayed": "no"},
+		"watch":              {"requestId": "", "question": " ", "minIntervalMs": -1, "leaseSeconds": 1e6, "cancel": 1},
+		"event/{kind}":       {"kind": "party", "text": "", "bootId": nil, "seq": -1, "object": map[string]any{}},
+		"stats":              {"stages": nil, "outbox": map[string]any{}, "periodSeconds": 0, "questions": 3},
+		"receipt/{consumer}": {"bootId": "", "seq": []any{}},
 		"pose":               {"orientation": nil, "covariance": []any{1}},
 		"command":            {"command": "selfDestruct"},
 		"command/{requestId}": {
@@ -230,7 +246,8 @@ func TestSchemasRejectWhatIsWrong(t *testing.T) {
 
 func required(topic, field string) bool {
 	switch topic + " " + field {
-	case "ask scope", "ask deadlineMs", "ask replyTo", "pose covariance":
+	case "ask scope", "ask deadlineMs", "ask replyTo", "pose covariance",
+		"watch minIntervalMs", "watch leaseSeconds", "watch cancel", "event/{kind} object":
 		return false
 	}
 	return true
@@ -241,6 +258,7 @@ func TestAnswerSchemaBindsStatusAndAnswer(t *testing.T) {
 	schema := compile(t, "answer/{requestId}", false)
 	abstained := payload.Answer{RequestID: "r1", Status: payload.Abstained}
 	abstained.Stamp(header())
+	abstained.Delivery = payload.Delivery{BootID: "b1", Seq: 1, Replayed: true}
 	if validate(t, schema, abstained) == nil {
 		t.Error("an abstention without a reason passes")
 	}
@@ -252,12 +270,14 @@ func TestAnswerSchemaBindsStatusAndAnswer(t *testing.T) {
 
 func TestSchemaOfTopics(t *testing.T) {
 	t.Parallel()
-	for _, topic := range []string{"answer", "answer/r1", "command/c1", "ask"} {
+	for _, topic := range []string{
+		"answer", "answer/r1", "command/c1", "ask", "watch", "watch/w1", "event", "event/pathBlocked", "receipt/hub", "stats",
+	} {
 		if _, err := payload.Schema(topic); err != nil {
 			t.Error(err)
 		}
 	}
-	for _, topic := range []string{"", "ask/r1", "../ask", "command-reply", "stats", "state/"} {
+	for _, topic := range []string{"", "ask/r1", "../ask", "command-reply", "stats/x", "state/", "watch/"} {
 		if _, err := payload.Schema(topic); err == nil {
 			t.Errorf("%q has a schema", topic)
 		}

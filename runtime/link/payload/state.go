@@ -21,6 +21,7 @@ type State struct {
 	Runtime           RuntimeState  `json:"runtime"`
 	PoseSource        string        `json:"poseSource"` // where the map frame comes from: odometry, visual or none
 	Link              LinkState     `json:"link"`       // filled by the link
+	Outbox            Outbox        `json:"outbox"`     // filled by the link
 	Errors            []Error       `json:"errors"`     // empty when all is well
 }
 
@@ -59,8 +60,8 @@ type TriedProvider struct {
 type LinkState struct {
 	Connections uint64 `json:"connections"` // to the broker, the first one included
 	Published   uint64 `json:"published"`   // acknowledged by the broker, or written where no one acknowledges
-	Dropped     uint64 `json:"dropped"`     // answers and replies never sent, for want of a connection or of room
-	Unconfirmed uint64 `json:"unconfirmed"` // sent, but the connection broke before the broker acknowledged
+	Dropped     uint64 `json:"dropped"`     // given up by the outbox, for want of room or for their age
+	Unconfirmed uint64 `json:"unconfirmed"` // sent, but the connection broke before the broker acknowledged; sent again
 	Refused     uint64 `json:"refused"`     // incoming messages that were malformed, too large or too many
 }
 

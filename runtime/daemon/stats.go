@@ -1,0 +1,129 @@
+package daemon
+
+import (
+	"math"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/vega-edge/vegad/runtime/link/payload"
+)
+
+// stageSamples bounds what is kept of a stage between two statistics: the newest.
+const stageSamples = 4096
+
+// stage measures one step of the work.
+type stage struct {
+	mu      sync.Mutex
+	count   uint64
+	samples []float64 // milliseconds
+}
+
+func (s *stage) add(d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.samples) < stageSamples {
+		s.samples = append(s.samples, milliseconds(d))
+	} else {
+		s.samples[s.count%stageSamples] = milliseconds(d)
+	}
+	s.count++
+}
+
+// take returns what was measured since the last call.
+func (s *stage) take(name string) (payload.Stage, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.count == 0 {
+		return payload.Stage{}, false
+	}
+	slices.Sort(s.samples)
+	at := func(share float64) float64 {
+		return s.samples[max(0, int(math.Ceil(share*float64(len(s.samples))))-1)]
+	}
+	out := payload.Stage{Name: name, Count: s.count, P50Ms: at(0.5), P95Ms: at(0.95)}
+	s.count, s.samples = 0, s.samples[:0]
+	return out, true
+}
+
+// hourly tells how much a counter has grown in the last hour.
+type hourly struct{ marks []mark }
+
+type mark struct {
+	at    time.Time
+	value uint64
+}
+
+// grown notes the counter's value and returns its growth. It keeps a mark a minute.
+func (h *hourly) grown(now time.Time, value uint64) uint64 {
+	for len(h.marks) > 1 && now.Sub(h.marks[1].at) >= time.Hour {
+		h.marks = h.marks[1:]
+	}
+	if n := len(h.marks); n == 0 || now.Sub(h.marks[n-1].at) >= time.Minute {
+		h.marks = append(slices.Clip(h.marks), mark{now, value})
+	}
+	return value - min(value, h.marks[0].value)
+}
+
+// meter gathers what the statistics tell.
+type meter struct {
+	encode, observe, head, question       stage
+	answered, abstained, refused, expired atomic.Uint64
+
+	last             time.Time // of what follows: when the last statistics were made
+	frames, looks    uint64
+	skipped          uint64
+	suppressed       uint64
+	written, commits uint64
+	camera, broker   hourly
+}
+
+func (m *meter) counted(status payload.Status) {
+	switch status {
+	case payload.Answered:
+		m.answered.Add(1)
+	case payload.Abstained:
+		m.abstained.Add(1)
+	case payload.Refused:
+		m.refused.Add(1)
+	case payload.Expired:
+		m.expired.Add(1)
+	}
+}
+
+// publishStats tells what was done since the last call. It belongs to one goroutine.
+func (d *daemon) publishStats(now time.Time) {
+	m := &d.meter
+	period := now.Sub(m.last).Seconds()
+	c, l, o := d.capture.Stats(), d.link.Stats(), d.box.Stats()
+	frames, looks := d.frames.Load(), d.observations.Load()
+	suppressed := d.suppressed.Load()
+	s := payload.Stats{
+		PeriodSeconds: round(period), FrameHz: round(float64(frames-m.frames) / period),
+		ObservationHz: round(float64(looks-m.looks) / period), Skipped: c.Skipped - m.skipped,
+		CameraReconnects: m.camera.grown(now, c.Reconnects),
+		BrokerReconnects: m.broker.grown(now, max(l.Connections, 1)-1),
+		EventsSuppressed: suppressed - m.suppressed, StandingQuestions: d.watches.count(),
+		Questions: payload.Asked{
+			Answered: m.answered.Swap(0), Abstained: m.abstained.Swap(0),
+			Refused: m.refused.Swap(0), Expired: m.expired.Swap(0),
+		},
+		Outbox: d.link.Outbox(), OutboxWritten: o.Written - m.written, OutboxTransactions: o.Commits - m.commits,
+	}
+	for _, each := range []struct {
+		name  string
+		stage *stage
+	}{{"encode", &m.encode}, {"observe", &m.observe}, {"head", &m.head}, {"question", &m.question}} {
+		if stage, ok := each.stage.take(each.name); ok {
+			s.Stages = append(s.Stages, stage)
+		}
+	}
+	m.last, m.frames, m.looks, m.skipped, m.suppressed = now, frames, looks, c.Skipped, suppressed
+	m.written, m.commits = o.Written, o.Commits
+	if err := d.link.PublishStats(s); err != nil {
+		d.log.Debug("statistics not sent", "err", err)
+	}
+}
+
+func round(x float64) float64 { return math.Round(x*100) / 100 }

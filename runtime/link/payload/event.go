@@ -1,0 +1,42 @@
+package payload
+
+// EventKind says what happened.
+type EventKind string
+
+// The kinds of events.
+const (
+	ObjectAppeared  EventKind = "objectAppeared"
+	ObjectMoved     EventKind = "objectMoved"
+	ObjectGone      EventKind = "objectGone" // its place was seen empty
+	PathBlocked     EventKind = "pathBlocked"
+	PathCleared     EventKind = "pathCleared"
+	MessagesDropped EventKind = "messagesDropped" // from the outbox, for want of room or for their age
+)
+
+// Event is the message on the topic event/{kind}.
+type Event struct {
+	Header
+	Delivery
+	Kind        EventKind `json:"kind"`
+	Text        string    `json:"text"`                 // for people
+	CaptureTime Time      `json:"captureTime,omitzero"` // of the frame that showed it
+	Object      *Object   `json:"object,omitempty"`     // of the three kinds about objects, in the frame map
+	From        *Vec3     `json:"from,omitempty"`       // where the centre of a moved object was, in map
+	Path        *Path     `json:"path,omitempty"`       // of the kinds about the path
+	Dropped     *Dropped  `json:"dropped,omitempty"`    // of messagesDropped, since the last such event
+}
+
+// Path is the floor ahead of the robot.
+type Path struct {
+	Wanted float64 `json:"wanted"` // metres that should be free
+	Free   float64 `json:"free"`   // metres that are
+}
+
+// Dropped counts messages that were given up, by class, from the one that goes first.
+type Dropped struct {
+	Stats   uint64 `json:"stats"`
+	Scene   uint64 `json:"scene"`
+	Watches uint64 `json:"watches"`
+	Events  uint64 `json:"events"`
+	Answers uint64 `json:"answers"`
+}
