@@ -38,7 +38,15 @@ type answers struct {
 	labels []saying // by label
 	things []thing  // all that it sees
 	depth  []float32
-	steps  []step // none where the variant does not tell
+	steps  []step               // none where the variant does not tell
+	gates  [gateFigures]float64 // mean of the gate for each family of questions; 0 where the variant has none
+}
+
+// families are the families of questions in the order of the gate's figures.
+func families() [gateFigures]perception.Family {
+	return [gateFigures]perception.Family{
+		perception.Observe, perception.Locate, perception.Count, perception.Measure, perception.Relate, perception.Describe,
+	}
 }
 
 // system is the bundle, used as the daemon uses it.
@@ -64,6 +72,9 @@ func (s *system) answer(ctx context.Context, c *clip) (*answers, error) {
 	}
 	a := &answers{labels: make([]saying, c.labels)}
 	if err := a.watch(ctx, c, pipeline, memory); err != nil {
+		return nil, err
+	}
+	if err := a.weigh(ctx, pipeline); err != nil {
 		return nil, err
 	}
 	snap := memory.Snapshot()
@@ -119,6 +130,20 @@ func (a *answers) watch(ctx context.Context, c *clip, p *perception.Pipeline, me
 		}
 		if rejected == nil {
 			last = i
+		}
+	}
+	return nil
+}
+
+// weigh asks for the gate's mean over the last picture once for each family of questions. Memory does not hear of it.
+func (a *answers) weigh(ctx context.Context, p *perception.Pipeline) error {
+	for i, family := range families() {
+		err := p.Observe(ctx, family, func(o *scene.Observation) bool {
+			a.gates[i] = o.GateMean
+			return false
+		})
+		if err != nil {
+			return err
 		}
 	}
 	return nil

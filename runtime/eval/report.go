@@ -37,8 +37,16 @@ const (
 	egoTurn
 	cover
 	abstained
+	gateObserve // the families follow in the order of families
+	gateLocate
+	gateCount
+	gateMeasure
+	gateRelate
+	gateDescribe
 	figureCount
 )
+
+const gateFigures = gateDescribe - gateObserve + 1
 
 // naming is where a figure stands in the JSON object, and how it follows from its samples.
 type naming struct {
@@ -63,6 +71,9 @@ func namings() [figureCount]naming {
 		existsRight: {"exists", "accuracy", mean}, depthAbsRel: {"depth", "abs_rel", mean},
 		egoMove: {"ego", "trans_err_ratio", mean}, egoTurn: {"ego", "rot_err_deg", mean},
 		cover: {"calibration", "coverage95", mean}, abstained: {"calibration", "abstained", mean},
+		gateObserve: {"gate", "observe", mean}, gateLocate: {"gate", "locate", mean}, gateCount: {"gate", "count", mean},
+		gateMeasure: {"gate", "measure", mean}, gateRelate: {"gate", "relate", mean},
+		gateDescribe: {"gate", "describe", mean},
 	}
 }
 
@@ -144,6 +155,9 @@ func lines() []line {
 		{"own motion, error of the heading", "ego", "rot_err_deg", "°"},
 		{"truth inside the 95 % interval", "calibration", "coverage95", "%"},
 		{"abstained", "calibration", "abstained", "%"},
+		{"gate while watching, 1 is all meaning", "gate", "observe", ""},
+		{"gate for a measurement", "gate", "measure", ""},
+		{"gate for a count", "gate", "count", ""},
 	}
 }
 

@@ -47,6 +47,11 @@ func (c *clip) compare(a *answers) *tally {
 	}
 	t.add(depthAbsRel, 100*absRel(a.depth, c.depth))
 	t.moved(a.steps, c.poses)
+	if a.gates != [gateFigures]float64{} {
+		for i, g := range a.gates {
+			t.add(gateObserve+figure(i), g)
+		}
+	}
 	return t
 }
 
