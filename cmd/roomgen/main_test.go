@@ -66,7 +66,7 @@ func TestShardsHoldTheRenderedClips(t *testing.T) {
 	m := room.Generate(41)
 	r := room.NewRenderer(32, 24, room.DefaultHFOV)
 	pic, sensor := r.NewPicture(), m.NewSensor(0)
-	for i, p := range m.Drive(0, 2, 0.25) {
+	for i, p := range m.Excerpt(0, 2, 0.25) {
 		r.Render(m, p, sensor, pic)
 		at := (2 + i) * len(pic.RGB)
 		if !bytes.Equal(rgb[at:at+len(pic.RGB)], pic.RGB) {

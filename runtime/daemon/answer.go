@@ -149,6 +149,7 @@ func (d *daemon) fill(out *payload.Answer, a query.Answer, snap *scene.Snapshot)
 		out.Reason = ""
 		out.Answer = &payload.Value{
 			Value: a.Value, Unit: a.Unit, Interval95: a.Interval95, Choice: a.Choice, Text: a.Text,
+			Confidence: a.Confidence, Steps: legs(a.Steps), KnownShare: a.KnownShare,
 		}
 	}
 	if !a.CaptureTime.IsZero() {
@@ -161,6 +162,17 @@ func (d *daemon) fill(out *payload.Answer, a query.Answer, snap *scene.Snapshot)
 	}
 	out.Consistency = &a.Consistency
 	out.Objects = references(a.Objects, snap)
+}
+
+// legs converts the legs of a route.
+func legs(steps []query.Step) []payload.Step {
+	var out []payload.Step
+	for _, s := range steps {
+		out = append(out, payload.Step{
+			Turn: s.Turn, TurnRad: s.TurnRad, Distance: s.DistanceM, End: payload.Vec3{X: s.EndM[0], Y: s.EndM[1]},
+		})
+	}
+	return out
 }
 
 // references converts the objects that an answer rests on.

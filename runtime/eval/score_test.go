@@ -54,6 +54,9 @@ func TestPerfectAnswersScoreFull(t *testing.T) {
 	c := lounge()
 	v := figuresOf(c, perfect(c))
 	for f, n := range namings() {
+		if n.group == "gate" { // tells of the networks, not of right and wrong
+			continue
+		}
 		want := 100.
 		switch figure(f) {
 		case locateAbstained, abstained, countOff, distanceOff, distanceRel, directionOff, depthAbsRel, egoMove, egoTurn:

@@ -65,6 +65,17 @@ type Value struct {
 	Interval95 *[2]float64 `json:"interval95,omitempty"` // the value lies in here in 95 cases of 100
 	Choice     string      `json:"choice,omitempty"`     // for yes or no, for a direction's word
 	Text       string      `json:"text"`                 // for people
+	Confidence float64     `json:"confidence"`           // 0..1 that the choice, the count or the object is right
+	Steps      []Step      `json:"steps,omitempty"`      // of a route
+	KnownShare *float64    `json:"knownShare,omitempty"` // of a route or a clear way, 0..1 of its floor that was looked at
+}
+
+// Step is one leg of a route: a turn on the spot, then straight on.
+type Step struct {
+	Turn     string  `json:"turn"` // straight, left, right or back
+	TurnRad  float64 `json:"turnRad"`
+	Distance float64 `json:"distanceM"`
+	End      Vec3    `json:"end"` // in the frame map, on the floor
 }
 
 // Latency is where the time went, in milliseconds.
