@@ -48,7 +48,7 @@ func (r *Room) addLight(pos, power vec) {
 	for i := range l.dark {
 		l.lit[i], l.dark[i] = math.MaxFloat32, math.MaxFloat32
 	}
-	var found []occluder
+	found := make([]occluder, 0, 2*cells*cells)
 	for i := range r.things {
 		found = l.shade(r.things[i], i, found)
 	}

@@ -17,8 +17,9 @@ type Picture struct {
 // Renderer draws rooms at one size and field of view. It owns its buffers, so one goroutine uses it at a time.
 type Renderer struct {
 	width, height int
-	focal         float64 // pixels
-	pixel         float64 // angle that a pixel covers, rad
+	focal         float64   // pixels
+	pixel         float64   // angle that a pixel covers, rad
+	shorten       []float64 // 1 over the length of each pixel's ray whose part along the axis is 1
 	linear        []float32
 	blurred       []float32
 	tiles         [][]shown
@@ -43,6 +44,11 @@ func NewRenderer(width, height int, hfov float64) *Renderer {
 		cols: (width + tileSize - 1) / tileSize, rows: (height + tileSize - 1) / tileSize,
 	}
 	r.tiles = make([][]shown, r.cols*r.rows)
+	r.shorten = make([]float64, width*height)
+	for i := range r.shorten {
+		a, b := r.offset(float64(i%width)+0.5, float64(i/width)+0.5)
+		r.shorten[i] = 1 / vec{1, a, b}.length()
+	}
 	return r
 }
 
@@ -95,15 +101,21 @@ func (r *Renderer) Trace(m *Room, p Pose, pic *Picture) {
 // exposure follows from frame to frame, so frames of one clip are developed in order, one at a time, each once.
 func (r *Renderer) Develop(s *Sensor, pic *Picture) { r.develop(s, pic) }
 
-// direction of the ray through a picture point, pixel centres at +0.5.
+// offset is how far a picture point lies right of and below the optical axis, at distance 1. Pixel centres are at +0.5.
+func (r *Renderer) offset(u, v float64) (right, down float64) {
+	return (u - float64(r.width)/2) * r.pixel, (v - float64(r.height)/2) * r.pixel
+}
+
+// direction of the ray through a picture point, of any length.
 func (r *Renderer) direction(e *eye, u, v float64) vec {
-	a, b := (u-float64(r.width)/2)*r.pixel, (v-float64(r.height)/2)*r.pixel
-	return e.forward.along(a, e.right).along(b, e.down).unit()
+	a, b := r.offset(u, v)
+	return e.forward.along(a, e.right).along(b, e.down)
 }
 
 // shoot finds what one pixel shows.
 func (r *Renderer) shoot(m *Room, e *eye, x, y int, pic *Picture) {
-	ray := newRay(e.pos, r.direction(e, float64(x)+0.5, float64(y)+0.5))
+	at := y*r.width + x
+	ray := newRay(e.pos, r.direction(e, float64(x)+0.5, float64(y)+0.5).scale(r.shorten[at]))
 	best := touch{t: m.exit(&ray), who: outerWall}
 	for _, s := range r.tiles[y/tileSize*r.cols+x/tileSize] {
 		hit := touch{t: best.t, who: s.who}
@@ -121,7 +133,6 @@ func (r *Renderer) shoot(m *Room, e *eye, x, y int, pic *Picture) {
 			best = hit
 		}
 	}
-	at := y*r.width + x
 	pic.Depth[at] = float32(best.t)
 	pic.Instance[at] = 0
 	if best.who >= 0 {
@@ -153,8 +164,13 @@ func (r *Renderer) shade(m *Room, ray *ray, at *touch) vec {
 
 // exit is the distance at which a ray that starts inside leaves the outer walls.
 func (m *Room) exit(r *ray) float64 {
-	_, out := slab(r, &vec{}, &vec{m.Length, m.Width, m.Height})
-	return out
+	far := func(o, inv, size float64) float64 {
+		if inv > 0 {
+			return (size - o) * inv
+		}
+		return -o * inv
+	}
+	return min(far(r.o.x, r.inv.x, m.Length), far(r.o.y, r.inv.y, m.Width), far(r.o.z, r.inv.z, m.Height))
 }
 
 // light3 is the light that leaves a hit of the material towards the ray's origin.

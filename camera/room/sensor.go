@@ -50,7 +50,7 @@ func (r *Renderer) smooth(m *Room, e *eye, pic *Picture) {
 
 // sample is the light that comes along one ray.
 func (r *Renderer) sample(m *Room, e *eye, u, v float64) vec {
-	ray := newRay(e.pos, r.direction(e, u, v))
+	ray := newRay(e.pos, r.direction(e, u, v).unit())
 	best := touch{t: m.exit(&ray), who: outerWall}
 	for _, s := range r.tiles[int(v)/tileSize*r.cols+int(u)/tileSize] {
 		if t, o := r.thing(m, s.who); t.meet(&ray, o, s.parts, &best) {
