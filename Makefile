@@ -69,10 +69,11 @@ setup-test:
 env: setup ## print the settings for go commands typed by hand: eval "$$(make env)"
 	@$(RUN)
 
-train-nano: build ## train the nano bundle on this machine's CPU (up to 90 minutes)
+train-nano: build ## train the nano bundle on this machine's CPU (an hour or more)
 	@.make/train bundle nano --stages fuse,export
 
 measure: build ## hold latency, memory, start and skipped frames against their bounds (MEASURE_SECONDS=600)
+	@$(RUN) go test -count=1 -run 'IsFast$$' -v ./runtime/query
 	@VEGAD_MEASURE='$(MEASURE_SECONDS)' VEGAD_BUNDLE='$(BUNDLE)' $(RUN) \
 		go test -count=1 -timeout 0 -run '^TestMeasure$$' -v -tags '$(TAGS)' ./runtime/daemon
 

@@ -37,25 +37,23 @@ func TestExecuteIsFast(t *testing.T) {
 		t.Skip("the race detector slows everything down")
 	}
 	for name, s := range map[string]*scene.Snapshot{"spread": crowd(200), "dense": hall()} {
-		times := map[Kind][]time.Duration{} // of each query the best of twenty: other work shares the machine
+		times := map[Kind][]time.Duration{}
 		for _, c := range languageSet(t) {
 			if c.Query == nil {
 				continue
 			}
-			best := time.Hour
 			for range 20 {
 				start := time.Now()
 				Execute(*c.Query, s, DefaultOptions())
-				best = min(best, time.Since(start))
+				times[c.Query.Kind] = append(times[c.Query.Kind], time.Since(start))
 			}
-			times[c.Query.Kind] = append(times[c.Query.Kind], best)
 		}
 		for _, kind := range Kinds() {
 			list := times[kind]
 			slices.Sort(list)
 			p99 := list[len(list)*99/100]
-			t.Logf("%s: %-10s %3d queries over 200 objects: p50 %v, p99 %v", name, kind, len(list), list[len(list)/2], p99)
-			if list[len(list)*9/10] > 5*time.Millisecond { // the aim is one; a busy machine must not fail the test
+			t.Logf("%s: %-10s %4d runs over 200 objects: p50 %v, p99 %v", name, kind, len(list), list[len(list)/2], p99)
+			if p99 > time.Millisecond {
 				t.Errorf("%s: %s: p99 %v", name, kind, p99)
 			}
 		}
@@ -85,20 +83,18 @@ func TestParseIsFast(t *testing.T) {
 		t.Skip("the race detector slows everything down")
 	}
 	lex := testLexicon()
-	var times []time.Duration // of each question the best of ten: other work shares the machine during tests
+	var times []time.Duration
 	for _, c := range languageSet(t) {
-		best := time.Hour
 		for range 10 {
 			start := time.Now()
 			_, _ = Parse(c.Question, lex)
-			best = min(best, time.Since(start))
+			times = append(times, time.Since(start))
 		}
-		times = append(times, best)
 	}
 	slices.Sort(times)
 	p99 := times[len(times)*99/100]
-	t.Logf("%d questions: p50 %v, p99 %v, worst %v", len(times), times[len(times)/2], p99, times[len(times)-1])
-	if p99 > time.Millisecond { // the aim is 50 µs; a busy machine must not fail the test
+	t.Logf("%d parses: p50 %v, p99 %v, worst %v", len(times), times[len(times)/2], p99, times[len(times)-1])
+	if p99 > 50*time.Microsecond {
 		t.Errorf("p99 %v", p99)
 	}
 }
