@@ -88,6 +88,46 @@ func TestPlacement(t *testing.T) {
 	}
 }
 
+// TestConvolutionEndsInInt8 holds the pair between a convolution and the last layers.
+func TestConvolutionEndsInInt8(t *testing.T) {
+	for name, c := range map[string]struct {
+		norm bool // whether a normalisation reads the first convolution besides
+		want []string
+	}{
+		"only last layers": {false, []string{"image", "Relu"}},
+		"also a norm":      {true, []string{"image"}},
+	} {
+		b := onnxtest.NewBuilder(name, 3)
+		a := b.Relu(b.Conv(b.Input("image", 1, 3, 8, 8), onnxtest.ConvSpec{In: 3, Out: 8, Kernel: 3, Stride: 1, Group: 1}))
+		for range 2 {
+			b.Output(b.Conv(a, onnxtest.ConvSpec{In: 8, Out: 4, Kernel: 1, Stride: 1, Group: 1}), 1, 4, 8, 8)
+		}
+		if c.norm {
+			normal := b.Node("LpNormalization", []string{a})
+			b.Output(b.Conv(normal, onnxtest.ConvSpec{In: 8, Out: 4, Kernel: 1, Stride: 1, Group: 1}), 1, 4, 8, 8)
+		}
+		place, err := qint8.Place(b.Model(), qint8.Rules{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var makers []string
+		for _, activation := range place.Activations {
+			if n := b.Graph().Index().Producer(activation); n != nil {
+				activation = n.OpType
+			}
+			makers = append(makers, activation)
+		}
+		if diff := cmp.Diff(c.want, makers); diff != "" {
+			t.Errorf("%s: activations:\n%s", name, diff)
+		}
+		for _, l := range place.Layers[1:] {
+			if l.Reason != "a last layer" {
+				t.Errorf("%s: %s is no last layer: %q", name, l.ID, l.Reason)
+			}
+		}
+	}
+}
+
 func TestRulesKeepLayers(t *testing.T) {
 	m := branching()
 	all, err := qint8.Place(m, qint8.Rules{QuantizeLast: true})

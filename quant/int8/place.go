@@ -2,10 +2,10 @@
 // after the rules of TensorRT.
 //
 // Everything is symmetric with zero point 0: weights by output channel, activations by tensor. Pairs stand at the
-// inputs of layers with constant weights, at both branches of a residual add behind a convolution, and in front of
-// average pools that follow such layers; never between a layer and its activation, and never around what needs
-// precision: normalisations, softmax, gates, last layers. Biases stay float32. What is not known is left alone and
-// listed.
+// inputs of layers with constant weights, at both branches of a residual add behind a convolution, in front of average
+// pools that follow such layers, and between a convolution and the last layers; never between a layer and its
+// activation, and never around what needs precision: normalisations, softmax, gates. Last layers and biases stay
+// float32. What is not known is left alone and listed.
 package int8
 
 import (
@@ -78,6 +78,9 @@ func Place(m *onnx.Model, rules Rules) (*Placement, error) {
 	}
 	for _, n := range m.Graph.Nodes {
 		p.companion(n)
+	}
+	for _, n := range m.Graph.Nodes {
+		p.close(n)
 	}
 	p.order()
 	return &p.out, nil
@@ -233,6 +236,25 @@ func (p *placer) companion(n *onnx.Node) {
 		p.pair(n.Inputs[1], n)
 	case pool(n) && p.convolved(n.Input(0)):
 		p.pair(n.Inputs[0], n)
+	}
+}
+
+// close puts a pair between a quantized convolution and the last layers, where only they read it. They compute in
+// float32 all the same, but the convolution may end in int8: a kernel that gives float32 is slow on a GPU and missing
+// on a CPU, which then runs the whole convolution in float32.
+func (p *placer) close(n *onnx.Node) {
+	if !convolution(n) || !p.int8[n.Outputs[0]] {
+		return
+	}
+	out, readers := n.Outputs[0], p.index.Consumers(n.Outputs[0])
+	for len(readers) == 1 && activation(readers[0]) && !p.index.IsOutput(out) {
+		out, readers = readers[0].Outputs[0], p.index.Consumers(readers[0].Outputs[0])
+	}
+	if p.index.IsOutput(out) || slices.ContainsFunc(readers, func(r *onnx.Node) bool { return !convolution(r) }) {
+		return
+	}
+	for _, r := range readers {
+		p.pair(out, r)
 	}
 }
 
