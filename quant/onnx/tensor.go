@@ -333,6 +333,15 @@ func Int8Tensor(name string, dims []int64, values []int8) *Tensor {
 	return &Tensor{Name: name, Type: Int8, Dims: slices.Clone(dims), Data: data}
 }
 
+// Int32Tensor makes a tensor of type Int32 like FloatTensor.
+func Int32Tensor(name string, dims []int64, values []int32) *Tensor {
+	data := make([]byte, 0, 4*len(values))
+	for _, v := range values {
+		data = binary.LittleEndian.AppendUint32(data, uint32(v))
+	}
+	return &Tensor{Name: name, Type: Int32, Dims: slices.Clone(dims), Data: data}
+}
+
 // Int64Tensor makes a tensor of type Int64 like FloatTensor.
 func Int64Tensor(name string, dims []int64, values []int64) *Tensor {
 	data := make([]byte, 0, 8*len(values))

@@ -8,21 +8,17 @@ import (
 	"github.com/vega-edge/vegad/quant/onnx"
 )
 
-// forCPU rewrites explicit Q/DQ for the CPU. TensorRT wants every tensor as int8 with zero point 0. Behind a ReLU that
-// leaves half of the values unused, and it keeps ONNX Runtime's CPU kernels from taking convolution, ReLU and
-// quantization as one step: the graph would run no faster than in float32. So what is never negative becomes uint8 over
-// the same range, in steps half as wide. A model without such pairs is returned as it is.
+// forCPU rewrites explicit Q/DQ for the CPU. TensorRT wants every tensor as int8 with zero point 0, and float32 biases.
+// ONNX Runtime's CPU kernels are made for uint8 and integer biases; otherwise the graph would run no faster than in
+// float32. A model without Q/DQ is returned as it is.
 func forCPU(model []byte) ([]byte, error) {
 	m, err := onnx.Parse(model, onnx.Limits{})
 	if err != nil {
 		return nil, fmt.Errorf("reading the graph's Q/DQ nodes: %w", err)
 	}
-	w := widener{graph: m.Graph, index: m.Graph.Index(), names: m.Graph.Names()}
-	changed := false
-	for _, n := range m.Graph.Nodes {
-		if n.Standard("QuantizeLinear") {
-			changed = w.widen(n) || changed
-		}
+	changed, err := rewrite(m.Graph)
+	if err != nil {
+		return nil, err
 	}
 	if !changed {
 		return model, nil
@@ -31,16 +27,42 @@ func forCPU(model []byte) ([]byte, error) {
 	return m.Marshal()
 }
 
+// rewrite tells whether it changed anything.
+func rewrite(g *onnx.Graph) (bool, error) {
+	changed := false
+	w := widener{graph: g, index: g.Index(), names: g.Names()}
+	for _, n := range g.Nodes {
+		if n.Standard("QuantizeLinear") {
+			changed = w.widen(n) || changed
+		}
+	}
+	if !changed {
+		return false, nil
+	}
+	shapes, err := onnx.Shapes(g)
+	if err != nil {
+		return false, fmt.Errorf("reading the quantized graph's shapes: %w", err)
+	}
+	p := products{graph: g, index: g.Index(), names: g.Names(), shapes: shapes}
+	for _, n := range slices.Clone(g.Nodes) {
+		p.settle(n)
+	}
+	return true, nil
+}
+
+// widener makes unsigned bytes of signed ones. What is never negative gets the whole range, in steps half as wide: the
+// kernels can then take a convolution, its ReLU and the quantization as one step. Other tensors keep their steps and
+// move by 128.
 type widener struct {
 	graph *onnx.Graph
 	index *onnx.Index
 	names *onnx.Names
 }
 
-// widen changes a node that quantizes what is never negative, with everything that reads its output.
+// widen changes a node that quantizes, with everything that reads its output.
 func (w *widener) widen(q *onnx.Node) bool {
 	scale, ok := w.symmetric(q)
-	if !ok || !w.nonNegative(q.Inputs[0]) || w.index.IsOutput(q.Outputs[0]) {
+	if !ok || w.index.IsOutput(q.Outputs[0]) {
 		return false
 	}
 	readers := w.index.Consumers(q.Outputs[0])
@@ -49,11 +71,15 @@ func (w *widener) widen(q *onnx.Node) bool {
 			return false
 		}
 	}
-	fine, zero := w.names.Unique(q.Outputs[0]+"_scale_u8"), w.names.Unique(q.Outputs[0]+"_zero_u8")
-	w.graph.AddInitializer(onnx.FloatScalar(fine, float32(float64(scale)*math.MaxInt8/math.MaxUint8)))
-	w.graph.AddInitializer(&onnx.Tensor{Name: zero, Type: onnx.Uint8, Data: []byte{0}})
+	step, offset := float64(scale), byte(-math.MinInt8)
+	if w.nonNegative(q.Inputs[0]) {
+		step, offset = step*math.MaxInt8/math.MaxUint8, 0
+	}
+	stepName, zero := w.names.Unique(q.Outputs[0]+"_scale_u8"), w.names.Unique(q.Outputs[0]+"_zero_u8")
+	w.graph.AddInitializer(onnx.FloatScalar(stepName, float32(step)))
+	w.graph.AddInitializer(&onnx.Tensor{Name: zero, Type: onnx.Uint8, Data: []byte{offset}})
 	for _, n := range append(slices.Clone(readers), q) {
-		n.Inputs = []string{n.Inputs[0], fine, zero}
+		n.Inputs = []string{n.Inputs[0], stepName, zero}
 	}
 	return true
 }

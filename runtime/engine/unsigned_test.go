@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"math"
 	"testing"
 
 	"github.com/vega-edge/vegad/quant/onnx"
@@ -17,37 +18,38 @@ func qdq(b *onnxtest.Builder, x string, zeroPoint int8) string {
 }
 
 func TestForCPU(t *testing.T) {
+	positive, around := []float64{0, 63.5}, []float64{-64, 63.5}
 	for name, c := range map[string]struct {
 		build func(*onnxtest.Builder, string) string // what is quantized
 		zero  int8
-		wide  bool
+		want  []float64 // lowest and highest value afterwards; nil if nothing changes
 	}{
-		"input":               {func(_ *onnxtest.Builder, x string) string { return x }, 0, false},
-		"relu":                {func(b *onnxtest.Builder, x string) string { return b.Relu(x) }, 0, true},
-		"relu with an offset": {func(b *onnxtest.Builder, x string) string { return b.Relu(x) }, -5, false},
+		"input":               {func(_ *onnxtest.Builder, x string) string { return x }, 0, around},
+		"relu":                {func(b *onnxtest.Builder, x string) string { return b.Relu(x) }, 0, positive},
+		"relu with an offset": {func(b *onnxtest.Builder, x string) string { return b.Relu(x) }, -5, nil},
 		"pooled relu": {func(b *onnxtest.Builder, x string) string {
 			return b.Node("GlobalAveragePool", []string{b.Relu(x)})
-		}, 0, true},
+		}, 0, positive},
 		"relu6": {func(b *onnxtest.Builder, x string) string {
 			return b.Node("Clip", []string{x, b.Constant(nil, 0), b.Constant(nil, 6)})
-		}, 0, true},
+		}, 0, positive},
 		"clip around zero": {func(b *onnxtest.Builder, x string) string {
 			return b.Node("Clip", []string{x, b.Constant(nil, -1), b.Constant(nil, 6)})
-		}, 0, false},
+		}, 0, around},
 		"clip from above": {func(b *onnxtest.Builder, x string) string {
 			return b.Node("Clip", []string{x, "", b.Constant(nil, 6)})
-		}, 0, false},
+		}, 0, around},
 		"both joined": {func(b *onnxtest.Builder, x string) string {
 			return b.Node("Concat", []string{b.Relu(x), b.Node("Sigmoid", []string{x})}, onnx.IntAttr("axis", 1))
-		}, 0, true},
+		}, 0, positive},
 		"one joined": {func(b *onnxtest.Builder, x string) string {
 			return b.Node("Concat", []string{b.Relu(x), x}, onnx.IntAttr("axis", 1))
-		}, 0, false},
+		}, 0, around},
 	} {
 		t.Run(name, func(t *testing.T) {
 			b := onnxtest.NewBuilder(name, 1)
 			x := b.Input("x", 1, 2, 4, 4)
-			b.Output(b.Node("Abs", []string{qdq(b, c.build(b, x), c.zero)}))
+			b.Output(b.Node("ReduceMax", []string{qdq(b, c.build(b, x), c.zero)}, onnx.IntAttr("keepdims", 0)))
 			before, err := b.Model().Marshal()
 			if err != nil {
 				t.Fatal(err)
@@ -56,11 +58,11 @@ func TestForCPU(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if changed := !bytes.Equal(before, after); changed != c.wide {
-				t.Fatalf("changed: %t, want %t", changed, c.wide)
+			if changed := !bytes.Equal(before, after); changed != (c.want != nil) {
+				t.Fatalf("changed: %t, want %v", changed, c.want)
 			}
-			if c.wide {
-				checkWide(t, after)
+			if c.want != nil {
+				checkRange(t, after, c.want)
 			}
 		})
 	}
@@ -69,8 +71,8 @@ func TestForCPU(t *testing.T) {
 	}
 }
 
-// checkWide holds the pair of a widened model against the range that it had: 127 steps of a half.
-func checkWide(t *testing.T, data []byte) {
+// checkRange holds the only pair of a model against the range that its unsigned bytes should have.
+func checkRange(t *testing.T, data []byte, want []float64) {
 	t.Helper()
 	m, err := onnx.Parse(data, onnx.Limits{})
 	if err != nil {
@@ -87,8 +89,13 @@ func checkWide(t *testing.T, data []byte) {
 			t.Fatal(err)
 		}
 		zero := index.Initializer(n.Inputs[2])
-		if top := 255 * float64(scale[0]); zero.Type != onnx.Uint8 || top < 63.49 || top > 63.51 {
-			t.Errorf("%s: %v with the range %v", n.Label(), zero.Type, top)
+		if zero.Type != onnx.Uint8 {
+			t.Fatalf("%s: %v", n.Label(), zero.Type)
+		}
+		low := -float64(zero.Data[0]) * float64(scale[0])
+		high := float64(255-int(zero.Data[0])) * float64(scale[0])
+		if math.Abs(low-want[0]) > 0.01 || math.Abs(high-want[1]) > 0.01 {
+			t.Errorf("%s: from %v to %v, want %v", n.Label(), low, high, want)
 		}
 	}
 	if pairs != 2 {
