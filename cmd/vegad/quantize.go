@@ -38,6 +38,8 @@ type quantizeCmd struct {
 	Replay    bool   `help:"Repeat a bundle's conversion after the plan that it carries."`
 	Report    string `placeholder:"FILE" help:"Write a report: HTML, or JSON if the name ends in .json."`
 	JSON      bool   `name:"json" help:"Print the report as JSON."`
+
+	ConvertOnly bool `help:"Do not run the converted network to compare and time it."`
 }
 
 // Run converts a network or a bundle.
@@ -77,6 +79,8 @@ func (c *quantizeCmd) check() error {
 		return errors.New("a bundle carries its plan itself: see --replay")
 	case c.Plan != "" && (c.Report != "" || c.WritePlan != "" || c.Precision != "int8"):
 		return errors.New("--plan repeats an int8 conversion and runs nothing, so there is nothing to report")
+	case c.ConvertOnly && (c.Model == "" || c.Report != "" || c.JSON):
+		return errors.New("--convert-only is for a network by itself, and leaves nothing to report")
 	case c.MinSQNR < 0:
 		return fmt.Errorf("--min-sqnr %v must not be negative", c.MinSQNR)
 	}

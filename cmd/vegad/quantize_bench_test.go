@@ -159,7 +159,7 @@ func (b *quantBench) compare(n *benchNet) {
 	for _, method := range calibration.Methods() {
 		c := &contestant{who: "vegad", method: string(method), form: "tensorrt", file: n.file("vegad-" + string(method))}
 		b.time(c, vegad, "quantize", "--model", n.file("in"), "--out", c.file, "--method", string(method),
-			"--calibration", filepath.Join(n.folder, "samples"))
+			"--calibration", filepath.Join(n.folder, "samples"), "--convert-only")
 		onCPU := *c
 		onCPU.form = "cpu"
 		all = append(all, c, &onCPU)

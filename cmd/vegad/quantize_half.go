@@ -39,9 +39,11 @@ func (c *quantizeCmd) toHalf(ctx context.Context, open quant.Opener, m *onnx.Mod
 	if err != nil {
 		return nil, err
 	}
-	outputs, err := quant.CompareModels(ctx, open, from, to, judge)
-	if err != nil {
-		return nil, err
+	var outputs []report.Tensor
+	if len(judge) > 0 {
+		if outputs, err = quant.CompareModels(ctx, open, from, to, judge); err != nil {
+			return nil, err
+		}
 	}
 	return &conversion{precision: models.FP16, data: to, report: &report.Graph{
 		Precision: string(models.FP16), Samples: len(seen), Judged: len(judge), To: quant.FileOf(to), Outputs: outputs,

@@ -52,6 +52,9 @@ func (j *modelJob) convert(ctx context.Context, m *onnx.Model, cal *quant.Calibr
 	if err != nil {
 		return nil, err
 	}
+	if j.ConvertOnly {
+		judge = nil
+	}
 	var out *conversion
 	if j.Precision == string(models.FP16) {
 		out, err = j.toHalf(ctx, opener(j.rt), m, cal.Kept(), judge)
@@ -62,7 +65,9 @@ func (j *modelJob) convert(ctx context.Context, m *onnx.Model, cal *quant.Calibr
 		return nil, err
 	}
 	out.report.Name, out.report.From = filepath.Base(j.Model), quant.FileOf(from)
-	out.report.LatencyMs, err = latencies(ctx, j.rt, from, out)
+	if !j.ConvertOnly {
+		out.report.LatencyMs, err = latencies(ctx, j.rt, from, out)
+	}
 	return out, err
 }
 

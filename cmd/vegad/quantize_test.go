@@ -218,6 +218,14 @@ func TestQuantizeModel(t *testing.T) {
 	}
 
 	again := filepath.Join(dir, "again.onnx")
+	got = vegad(t, "quantize", "--model", in, "--out", again, "--calibration", samples, "--method", "entropy", "--bias",
+		"--equalize", "--exclude", "node_Conv_3", "--convert-only")
+	if got.code != exitDone || strings.Contains(got.out, " dB") || strings.Contains(got.out, " ms") {
+		t.Errorf("exit code %d: %s%s", got.code, got.out, got.err)
+	}
+	if read(t, out) != read(t, again) {
+		t.Error("what is not compared becomes another file")
+	}
 	if got := vegad(t, "quantize", "--model", in, "--out", again, "--plan", plan); got.code != exitDone {
 		t.Fatalf("exit code %d: %s", got.code, got.err)
 	}
@@ -307,6 +315,7 @@ func TestQuantizeUsage(t *testing.T) {
 		"for a network there is":    {"--model", "a", "--out", "b", "--replay"},
 		"carries its plan itself":   {"--bundle", "a", "--plan", "b"},
 		"nothing to report":         {"--model", "a", "--out", "b", "--plan", "c", "--report", "d"},
+		"leaves nothing to report":  {"--model", "a", "--out", "b", "--convert-only", "--report", "d"},
 		"--method must be one of":   {"--model", "a", "--out", "b", "--method", "best"},
 		"--precision must be one o": {"--model", "a", "--out", "b", "--precision", "int4"},
 	} {
