@@ -18,6 +18,7 @@ BUNDLE          ?= nano
 # make bundles and make bench-quant: what conversions are calibrated with
 CALIBRATION ?= rooms:64
 BENCH_ROOMS ?= 64
+ROOMS ?= 100
 
 # Debian packages that only the tests need: a foreign MQTT broker and client, films of real cameras, an RTSP server, and
 # what trains a bundle of toy size.
@@ -77,9 +78,9 @@ measure: build ## hold latency, memory, start and skipped frames against their b
 	@VEGAD_MEASURE='$(MEASURE_SECONDS)' VEGAD_BUNDLE='$(BUNDLE)' $(RUN) \
 		go test -count=1 -timeout 0 -run '^TestMeasure$$' -v -tags '$(TAGS)' ./runtime/daemon
 
-bundles: build ## convert the bundle BUNDLE (nano) to fp16 and int8, in place (CALIBRATION=rooms:64)
+bundles: build ## convert the bundle BUNDLE (nano) to fp16 and int8, in place, and measure it (CALIBRATION=rooms:64 ROOMS=100)
 	@mkdir -p build/results
-	@$(RUN) bin/vegad quantize --bundle '$(BUNDLE)' --calibration '$(CALIBRATION)' --report build/results/bundles.html
+	@$(RUN) bin/vegad quantize --bundle '$(BUNDLE)' --calibration '$(CALIBRATION)' --eval '$(ROOMS)' --report build/results/bundles.html
 
 bench-quant: build ## hold int8 conversion against onnxruntime.quantization (BENCH_ROOMS=64 samples each)
 	@.make/bench-quant '$(TAGS)' '$(BUNDLE)' '$(BENCH_ROOMS)'

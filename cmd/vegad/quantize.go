@@ -39,6 +39,7 @@ type quantizeCmd struct {
 	Report    string `placeholder:"FILE" help:"Write a report: HTML, or JSON if the name ends in .json."`
 	JSON      bool   `name:"json" help:"Print the report as JSON."`
 
+	Eval        int  `placeholder:"ROOMS" help:"Measure a bundle in every precision on so many rooms afterwards."`
 	ConvertOnly bool `help:"Do not run the converted network to compare and time it."`
 }
 
@@ -81,6 +82,8 @@ func (c *quantizeCmd) check() error {
 		return errors.New("--plan repeats an int8 conversion and runs nothing, so there is nothing to report")
 	case c.ConvertOnly && (c.Model == "" || c.Report != "" || c.JSON):
 		return errors.New("--convert-only is for a network by itself, and leaves nothing to report")
+	case c.Eval < 0 || c.Eval > 0 && c.Model != "":
+		return errors.New("--eval takes a number of rooms, and a whole bundle")
 	case c.MinSQNR < 0:
 		return fmt.Errorf("--min-sqnr %v must not be negative", c.MinSQNR)
 	}

@@ -69,7 +69,11 @@ func (j *bundleJob) run(ctx context.Context) (err error) {
 	if _, err := os.Stat(filepath.Join(j.bundle.Dir, models.SignatureName)); err == nil {
 		j.note("the bundle's signature no longer fits: sign it anew\n")
 	}
-	return j.publish(j.streams, j.document("Bundle "+j.bundle.Manifest.Name, j.reports()))
+	d := j.document("Bundle "+j.bundle.Manifest.Name, j.reports())
+	if d.Task, err = j.task(ctx); err != nil {
+		return err
+	}
+	return j.publish(j.streams, d)
 }
 
 // read loads the float32 graphs.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -115,6 +116,13 @@ func (c *quantizeCmd) publish(s streams, d *report.Document) error {
 		for _, u := range g.Unknown {
 			s.say("%-17s left alone, because unknown: %s (%d nodes)\n", "", u.Op, len(u.Nodes))
 		}
+	}
+	for _, f := range d.Task {
+		s.say("%-30s", f.Name)
+		for _, precision := range slices.Sorted(maps.Keys(f.Values)) {
+			s.say("  %s %.1f", precision, f.Values[precision])
+		}
+		s.say("\n")
 	}
 	return nil
 }

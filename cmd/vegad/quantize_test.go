@@ -51,11 +51,11 @@ func TestQuantizeBundle(t *testing.T) {
 	// The golden inputs of the test bundle lie far from what its random encoders make of a room.
 	setTolerance(t, dir, map[string]any{"fp32": 1e-3, "fp16": 0.02, "int8": 0.5})
 	page := filepath.Join(t.TempDir(), "report.html")
-	got := vegad(t, "quantize", "--bundle", dir, "--calibration", "rooms:2", "--report", page)
+	got := vegad(t, "quantize", "--bundle", dir, "--calibration", "rooms:2", "--report", page, "--eval", "2")
 	if got.code != exitDone {
 		t.Fatalf("exit code %d: %s", got.code, got.err)
 	}
-	wantContains(t, "the result", got.out, "video_stem", "spatial_head", "fp16", "int8", "golden")
+	wantContains(t, "the result", got.out, "video_stem", "spatial_head", "fp16", "int8", "golden", "right about what is there")
 	b, err := models.Open(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -315,6 +315,7 @@ func TestQuantizeUsage(t *testing.T) {
 		"for a network there is":    {"--model", "a", "--out", "b", "--replay"},
 		"carries its plan itself":   {"--bundle", "a", "--plan", "b"},
 		"nothing to report":         {"--model", "a", "--out", "b", "--plan", "c", "--report", "d"},
+		"--eval takes":              {"--model", "a", "--out", "b", "--eval", "3"},
 		"leaves nothing to report":  {"--model", "a", "--out", "b", "--convert-only", "--report", "d"},
 		"--method must be one of":   {"--model", "a", "--out", "b", "--method", "best"},
 		"--precision must be one o": {"--model", "a", "--out", "b", "--precision", "int4"},

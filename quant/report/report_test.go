@@ -149,7 +149,7 @@ func TestPageStandsAlone(t *testing.T) {
 	}
 	page := out.String()
 	for _, want := range []string{
-		"Bundle &lt;nano&gt;", "31.2 dB", "4.00×", "75.0 %", "fp32 4.00 ms", "int8 1.50 ms", "a last layer", "acme.Warp",
+		"Bundle &lt;nano&gt;", "31.2 dB", "4.00×", "75.0 %", "4.00 → 1.50 ms", "a last layer", "acme.Warp",
 		"something &lt;odd&gt;", "49.50", "of 0.15 allowed", "9 choices measured",
 	} {
 		if !strings.Contains(page, want) {
