@@ -1,11 +1,13 @@
 // Package broker is the MQTT broker inside vegad: for a robot, a laptop or a test that has none of its own.
 //
-// It knows no passwords, and so it listens on loopback only and lets its clients use only vegad's topics. It keeps
-// nothing on disk. For anything larger run a broker of your own.
+// It knows no passwords, and so it listens on loopback, and elsewhere only over TLS and for clients with a certificate.
+// Its clients may use vegad's topics and no others. It keeps nothing on disk. For anything larger run a broker of your
+// own.
 package broker
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -31,13 +33,16 @@ type Config struct {
 	Prefix      string // first topic levels of vegad's messages. Empty means vegad
 	ReplyPrefix string // first topic levels of its clients' own topics. Empty means vegad-client
 	Logger      *slog.Logger
+
+	OutsideAddr string      // host and port for other machines; empty serves this one only
+	OutsideTLS  *tls.Config // required with OutsideAddr; must demand and verify certificates of the clients
 }
 
 // Broker is a running broker.
 type Broker struct {
-	server   *mqtt.Server
-	listener *listener
-	close    sync.Once
+	server    *mqtt.Server
+	listeners []*listener // loopback first
+	close     sync.Once
 }
 
 // Start listens and serves in the background until Close. The context bounds only the start. A busy port and an
@@ -50,14 +55,50 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	if err := checkLoopback(cfg.Addr); err != nil {
 		return nil, err
 	}
-	inner, err := new(net.ListenConfig).Listen(ctx, "tcp", cfg.Addr)
+	if cfg.OutsideAddr != "" && !demandsCertificates(ctx, cfg.OutsideTLS) {
+		return nil, fmt.Errorf("starting the embedded broker: on %s it needs TLS with certificates of the clients",
+			cfg.OutsideAddr)
+	}
+	loopback, err := listen(ctx, cfg.Addr)
+	if err != nil {
+		return nil, err
+	}
+	log := cfg.Logger.With("component", "broker")
+	all := []*listener{newListener(loopbackID, loopback, log)}
+	if cfg.OutsideAddr != "" {
+		outside, err := listen(ctx, cfg.OutsideAddr)
+		if err != nil {
+			return nil, errors.Join(err, loopback.Close())
+		}
+		all = append(all, newListener(outsideID, tls.NewListener(outside, cfg.OutsideTLS), log))
+	}
+	return serve(all, cfg)
+}
+
+// demandsCertificates asks the configuration as a client would.
+func demandsCertificates(ctx context.Context, config *tls.Config) bool {
+	if config == nil {
+		return false
+	}
+	if config.GetConfigForClient != nil {
+		fresh, err := config.GetConfigForClient(&tls.ClientHelloInfo{})
+		if err != nil || ctx.Err() != nil {
+			return false
+		}
+		config = fresh
+	}
+	return config.ClientAuth == tls.RequireAndVerifyClientCert && config.ClientCAs != nil
+}
+
+func listen(ctx context.Context, addr string) (net.Listener, error) {
+	inner, err := new(net.ListenConfig).Listen(ctx, "tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, busy(cfg.Addr, err)
+		return nil, busy(addr, err)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("starting the embedded broker: %w", err)
 	}
-	return serve(inner, cfg)
+	return inner, nil
 }
 
 func (cfg Config) withDefaults() Config {
@@ -73,20 +114,25 @@ func (cfg Config) withDefaults() Config {
 	return cfg
 }
 
-func serve(inner net.Listener, cfg Config) (*Broker, error) {
+func serve(all []*listener, cfg Config) (*Broker, error) {
 	log := cfg.Logger.With("component", "broker")
 	server := mqtt.New(&mqtt.Options{Capabilities: capabilities(), Logger: slog.New(quiet{log.Handler()})})
-	l := newListener(inner, log)
-	b := &Broker{server: server, listener: l}
-	err := server.AddHook(&accessHook{prefixes: []string{cfg.Prefix + "/", cfg.ReplyPrefix + "/"}}, nil)
-	if err == nil {
-		err = server.AddListener(l)
+	b := &Broker{server: server, listeners: all}
+	err := server.AddHook(&accessHook{prefix: cfg.Prefix + "/", reply: cfg.ReplyPrefix + "/"}, nil)
+	for _, l := range all {
+		if err == nil {
+			err = server.AddListener(l)
+		}
 	}
 	if err == nil {
 		err = server.Serve()
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("starting the embedded broker: %w", err), inner.Close())
+		err = fmt.Errorf("starting the embedded broker: %w", err)
+		for _, l := range all {
+			l.refuse()
+		}
+		return nil, err
 	}
 	return b, nil
 }
@@ -103,8 +149,16 @@ func capabilities() *mqtt.Capabilities {
 	return c
 }
 
-// Addr returns the address it listens on, with the real port.
-func (b *Broker) Addr() string { return b.listener.Address() }
+// Addr returns the loopback address it listens on, with the real port.
+func (b *Broker) Addr() string { return b.listeners[0].Address() }
+
+// OutsideAddr returns the address for other machines, with the real port; empty when there is none.
+func (b *Broker) OutsideAddr() string {
+	if len(b.listeners) < 2 {
+		return ""
+	}
+	return b.listeners[1].Address()
+}
 
 // URL returns the address as clients want it.
 func (b *Broker) URL() string { return "mqtt://" + b.Addr() }
@@ -113,7 +167,9 @@ func (b *Broker) URL() string { return "mqtt://" + b.Addr() }
 func (b *Broker) Close() error {
 	var err error
 	b.close.Do(func() {
-		b.listener.refuse()
+		for _, l := range b.listeners {
+			l.refuse()
+		}
 		err = b.server.Close()
 	})
 	return err

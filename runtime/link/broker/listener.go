@@ -13,12 +13,19 @@ import (
 // connectTimeout is how long a new connection may stay silent before its CONNECT.
 const connectTimeout = 10 * time.Second
 
+// The names of the listeners, by which the access list tells who came how.
+const (
+	loopbackID = "loopback"
+	outsideID  = "outside"
+)
+
 // acceptPause keeps a lack of file handles from becoming a busy loop.
 const acceptPause = 100 * time.Millisecond
 
 // listener hands connections to the broker and remembers them until they end. The broker's own listener forgets a
 // connection that has not yet said who it is, and then waits for it for ever when it is closed.
 type listener struct {
+	id    string
 	inner net.Listener
 	log   *slog.Logger
 	tasks sync.WaitGroup // the accepting loop and one task a connection
@@ -29,15 +36,15 @@ type listener struct {
 	conns  map[net.Conn]struct{}
 }
 
-func newListener(inner net.Listener, log *slog.Logger) *listener {
-	return &listener{inner: inner, log: log, done: make(chan struct{}), conns: make(map[net.Conn]struct{})}
+func newListener(id string, inner net.Listener, log *slog.Logger) *listener {
+	return &listener{id: id, inner: inner, log: log, done: make(chan struct{}), conns: make(map[net.Conn]struct{})}
 }
 
 // Init does nothing: the socket listens already.
 func (l *listener) Init(*slog.Logger) error { return nil }
 
 // ID names the listener.
-func (l *listener) ID() string { return "loopback" }
+func (l *listener) ID() string { return l.id }
 
 // Address returns host and port.
 func (l *listener) Address() string { return l.inner.Addr().String() }
