@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -15,10 +14,8 @@ import (
 
 // askCmd is vegad ask.
 type askCmd struct {
+	brokerFlags
 	Question []string      `arg:"" help:"English, or a query as JSON."`
-	Broker   string        `default:"mqtt://127.0.0.1:1883" env:"VEGAD_BROKER" help:"The robot's broker."`
-	Robot    string        `placeholder:"MAKER/SERIAL" env:"VEGAD_ROBOT" help:"Which; needless when there is one."`
-	Prefix   string        `default:"vegad" help:"First level of the topics."`
 	Scope    string        `enum:"now,seen" default:"seen" help:"now: what the camera sees; seen: all it remembers."`
 	Timeout  time.Duration `default:"5s" help:"How long to wait for everything."`
 	JSON     bool          `name:"json" help:"Print the answer message."`
@@ -30,11 +27,7 @@ func (c *askCmd) Validate() error {
 		return fmt.Errorf("--timeout %s: must lie between 1ms and %s", c.Timeout,
 			time.Duration(payload.MaxDeadlineMs)*time.Millisecond)
 	}
-	maker, serial, ok := strings.Cut(c.Robot, "/")
-	if c.Robot != "" && (!ok || !payload.ValidID(maker) || !payload.ValidID(serial)) {
-		return fmt.Errorf("--robot %q: must be MANUFACTURER/SERIAL, such as acme/0001", c.Robot)
-	}
-	return nil
+	return c.brokerFlags.Validate()
 }
 
 // Run asks one question.
@@ -75,20 +68,11 @@ func (c *askCmd) ask(ctx context.Context) (answer payload.Answer, err error) {
 	if err != nil {
 		return answer, err
 	}
-	asker, err := link.Dial(ctx, link.AskerConfig{
-		Broker: c.Broker, Password: os.Getenv("VEGAD_BROKER_PASSWORD"), Prefix: c.Prefix,
-	})
+	asker, _, err := c.dial(ctx)
 	if err != nil {
 		return answer, err
 	}
 	defer func() { err = errors.Join(err, asker.Close()) }()
-	robot, err := c.pick(ctx, asker)
-	if err != nil {
-		return answer, err
-	}
-	if err := asker.Select(ctx, robot); err != nil {
-		return answer, err
-	}
 	return asker.Ask(ctx, ask)
 }
 
@@ -109,24 +93,6 @@ func (c *askCmd) message() (payload.Ask, error) {
 
 // discoveries are how long to listen for robots: a broker nearby tells at once, one far away takes longer.
 var discoveries = [...]time.Duration{250 * time.Millisecond, time.Second}
-
-// pick is the named robot, or the only one that is there.
-func (c *askCmd) pick(ctx context.Context, asker *link.Asker) (link.Robot, error) {
-	if maker, serial, named := strings.Cut(c.Robot, "/"); named {
-		return link.Robot{Manufacturer: maker, Serial: serial}, nil
-	}
-	var robots []link.Robot
-	for _, wait := range discoveries {
-		var err error
-		if robots, err = asker.Robots(ctx, wait); err != nil {
-			return link.Robot{}, err
-		}
-		if len(robots) > 0 {
-			break
-		}
-	}
-	return only(robots, c.Broker)
-}
 
 // only is the one robot that is online.
 func only(robots []link.Robot, broker string) (link.Robot, error) {

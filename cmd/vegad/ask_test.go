@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"net"
 	"testing"
@@ -33,9 +34,15 @@ func (r *fakeRobot) HandleAsk(_ context.Context, ask payload.Ask, _ time.Time) {
 	}
 }
 
-func (*fakeRobot) HandleBadAsk(string, error)                           {}
-func (*fakeRobot) HandlePose(payload.Pose)                              {}
-func (*fakeRobot) HandleCommand(context.Context, payload.Command) error { return nil }
+func (*fakeRobot) HandleBadAsk(string, error) {}
+func (*fakeRobot) HandlePose(payload.Pose)    {}
+
+func (*fakeRobot) HandleCommand(_ context.Context, cmd payload.Command) (string, error) {
+	if cmd.Name() == "refuseMe" {
+		return "", errors.New("it was asked to")
+	}
+	return "", nil
+}
 
 func startBroker(t *testing.T) string {
 	t.Helper()

@@ -24,6 +24,7 @@ type commands struct {
 	Run      runCmd      `cmd:"" help:"Watch a camera and answer questions over MQTT."`
 	Demo     demoCmd     `cmd:"" help:"Render a room, watch it as a camera, ask six questions and compare with the truth."`
 	Ask      askCmd      `cmd:"" help:"Ask a robot a question."`
+	Command  commandCmd  `cmd:"" help:"Sign commands for robots, and send them."`
 	Check    checkCmd    `cmd:"" help:"Check a configuration and the model bundle it names."`
 	Doctor   doctorCmd   `cmd:"" help:"Look for what may be wrong with this machine."`
 	Eval     evalCmd     `cmd:"" help:"Measure a bundle on simulated rooms that nobody trained on."`

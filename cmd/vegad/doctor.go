@@ -111,7 +111,7 @@ func (m machine) examine() []finding {
 func (m machine) examineConfig(ctx context.Context, cfg config.Config) []finding {
 	findings := m.configuredCameras(cfg)
 	findings = append(findings, examineNetworks(ctx, cfg, slog.New(slog.DiscardHandler))...)
-	return append(findings, examineBroker(ctx, cfg.Broker))
+	return append(findings, examineBroker(ctx, cfg))
 }
 
 func (r *doctorReport) add(findings ...finding) { r.Findings = append(r.Findings, findings...) }

@@ -6,12 +6,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/url"
 	"strings"
 	"time"
 
 	"github.com/vega-edge/vegad/models"
 	"github.com/vega-edge/vegad/runtime/config"
+	"github.com/vega-edge/vegad/runtime/daemon"
 	"github.com/vega-edge/vegad/runtime/engine"
 	"github.com/vega-edge/vegad/runtime/link"
 )
@@ -74,18 +74,26 @@ const brokerPatience = 5 * time.Second
 const brokerDown = "is it up? vegad run keeps trying until it is"
 
 // examineBroker tries to reach the broker, or to listen where the embedded one will.
-func examineBroker(ctx context.Context, b config.Broker) finding {
+func examineBroker(ctx context.Context, cfg config.Config) finding {
+	b := cfg.Broker
 	ctx, cancel := context.WithTimeout(ctx, brokerPatience)
 	defer cancel()
 	if b.URL == "embedded" {
 		return examineEmbedded(ctx, "127.0.0.1:1883")
 	}
-	if b.CAFile != "" || b.CertFile != "" {
-		return examineReach(ctx, b.URL)
+	config := link.AskerConfig{Broker: b.URL, Username: b.Username, Password: b.Password.Reveal(), Prefix: b.Prefix}
+	if strings.HasPrefix(b.URL, "mqtts://") {
+		certificates, err := daemon.LinkCertificates(cfg, nil)
+		if err != nil {
+			return broken("broker", err.Error(), "mend the files that broker.caFile, certFile and keyFile name")
+		}
+		config.TLS = certificates.Client()
+		if ending := certificates.Expiring(b.ExpiryWarning); len(ending) > 0 {
+			return warn("broker", fmt.Sprintf("certificate %s of %s ends at %s", ending[0].Subject, ending[0].File,
+				ending[0].Ends.UTC().Format(time.RFC3339)), "put a renewed one in its place; no restart is needed")
+		}
 	}
-	asker, err := link.Dial(ctx, link.AskerConfig{
-		Broker: b.URL, Username: b.Username, Password: b.Password.Reveal(), Prefix: b.Prefix,
-	})
+	asker, err := link.Dial(ctx, config)
 	if err != nil {
 		return warn("broker", err.Error(), brokerDown)
 	}
@@ -93,22 +101,6 @@ func examineBroker(ctx context.Context, b config.Broker) finding {
 		return warn("broker", err.Error(), "the broker ended the connection at once: look into its log")
 	}
 	return ok("broker", b.URL+" lets us in")
-}
-
-// examineReach only connects: what the certificates are worth shows when vegad runs.
-func examineReach(ctx context.Context, broker string) finding {
-	u, err := url.Parse(broker)
-	if err != nil {
-		return broken("broker", err.Error(), "correct the broker's url")
-	}
-	conn, err := new(net.Dialer).DialContext(ctx, "tcp", u.Host)
-	if err != nil {
-		return warn("broker", err.Error(), brokerDown)
-	}
-	if err := conn.Close(); err != nil {
-		return warn("broker", err.Error(), brokerDown)
-	}
-	return ok("broker", broker+" accepts connections; its certificates were not tried")
 }
 
 func examineEmbedded(ctx context.Context, addr string) finding {

@@ -212,9 +212,10 @@ func TestDoctorLooksForConfiguredCameras(t *testing.T) {
 }
 
 func TestDoctorTriesTheBroker(t *testing.T) {
-	b := config.Default().Broker
+	cfg := config.Default()
+	b := &cfg.Broker
 	b.URL = startBroker(t)
-	if f := examineBroker(t.Context(), b); f.Health != healthOK {
+	if f := examineBroker(t.Context(), cfg); f.Health != healthOK {
 		t.Errorf("%+v", f)
 	}
 	addr := strings.TrimPrefix(b.URL, "mqtt://")
@@ -224,10 +225,13 @@ func TestDoctorTriesTheBroker(t *testing.T) {
 	if f := examineEmbedded(t.Context(), "127.0.0.1:0"); f.Health != healthOK {
 		t.Errorf("a free port: %+v", f)
 	}
-	b.CAFile = "/ca.pem"
 	b.URL = "mqtts://" + addr
-	if f := examineBroker(t.Context(), b); f.Health != healthOK || !strings.Contains(f.Detail, "not tried") {
-		t.Errorf("with certificates: %+v", f)
+	if f := examineBroker(t.Context(), cfg); f.Health != healthWarn {
+		t.Errorf("a broker without TLS: %+v", f)
+	}
+	b.CAFile = "/ca.pem"
+	if f := examineBroker(t.Context(), cfg); f.Health != healthFail || !strings.Contains(f.Detail, "/ca.pem") {
+		t.Errorf("a missing authority: %+v", f)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -237,8 +241,9 @@ func TestDoctorTriesTheBroker(t *testing.T) {
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
-	for _, away := range []config.Broker{{URL: "mqtt://" + gone}, {URL: "mqtts://" + gone, CAFile: "/ca.pem"}} {
-		if f := examineBroker(t.Context(), away); f.Health != healthWarn || !strings.Contains(f.Detail, gone) {
+	for _, url := range []string{"mqtt://" + gone, "mqtts://" + gone} {
+		b.URL, b.CAFile = url, ""
+		if f := examineBroker(t.Context(), cfg); f.Health != healthWarn || !strings.Contains(f.Detail, gone) {
 			t.Errorf("%+v", f)
 		}
 	}

@@ -36,5 +36,7 @@ func (c *runCmd) Run(ctx context.Context, s streams) error {
 		defer cancel()
 		ctx = limited
 	}
-	return daemon.Run(ctx, daemon.Options{Config: cfg, Version: programVersion().Version, Logger: logger})
+	return daemon.Run(ctx, daemon.Options{
+		Config: cfg, Version: programVersion().Version, Logger: logger, Reload: c.load,
+	})
 }

@@ -43,6 +43,10 @@ type Config struct {
 	Observe Observe `yaml:"observe"`
 	// The MQTT broker.
 	Broker Broker `yaml:"broker"`
+	// The embedded broker, beyond this machine.
+	Embedded Embedded `yaml:"embedded"`
+	// Who may command the robot.
+	Commands Commands `yaml:"commands"`
 	// What waits for the broker.
 	Outbox Outbox `yaml:"outbox"`
 	// What a client may send.
@@ -141,12 +145,15 @@ type Broker struct {
 	Username string `yaml:"username"`
 	// File with the password, readable by its owner only.
 	PasswordFile Path `yaml:"passwordFile"`
-	// Certificates that may sign the broker's, in place of the system's; PEM.
+	// Certificates that may sign the broker's, in place of the system's; PEM. Or the systemd credential broker-ca.
 	CAFile Path `yaml:"caFile"`
-	// The robot's own certificate, PEM; needs keyFile.
+	// The robot's own certificate, PEM; needs keyFile. Or the credential broker-cert. Its common name must be the serial
+	// number or the client id, vegad-{manufacturer}-{serialNumber}.
 	CertFile Path `yaml:"certFile"`
-	// The key of certFile, PEM, readable by its owner only.
+	// The key of certFile, PEM, readable by its owner only. Or the credential broker-key.
 	KeyFile Path `yaml:"keyFile"`
+	// How long before its end a certificate is worth a warning in state.
+	ExpiryWarning time.Duration `yaml:"expiryWarning" default:"720h" range:"1h..8760h"`
 	// Silence after which the broker, half as much later, calls the robot broken.
 	KeepAlive time.Duration `yaml:"keepAlive" default:"15s" range:"1s..1h"`
 	// Longest time without an acknowledgement that is owed; then vegad connects anew. An idle link is probed twice in it.
@@ -155,6 +162,29 @@ type Broker struct {
 	MaxBackoff time.Duration `yaml:"maxBackoff" default:"1m" range:"1s..1h"`
 
 	Password Secret `yaml:"-"` // filled in by Load
+}
+
+// Embedded lets others than this machine's programs use the embedded broker: over TLS 1.2 or later, and with a
+// certificate of their own.
+type Embedded struct {
+	// host:port to listen on beside loopback, such as 0.0.0.0:8883; without one, loopback only.
+	Listen string `yaml:"listen"`
+	// The broker's certificate, PEM.
+	CertFile Path `yaml:"certFile"`
+	// The key of certFile, PEM, readable by its owner only.
+	KeyFile Path `yaml:"keyFile"`
+	// Certificates that sign those of the clients, PEM. The common name of a client is its user name.
+	ClientCAFile Path `yaml:"clientCAFile"`
+}
+
+// Commands say whose orders are obeyed.
+type Commands struct {
+	// Trusted public keys, one a line as vegad command keygen prints them; without one every order is refused.
+	KeysFile Path `yaml:"keysFile"`
+	// Folder that remembers the last order of each key; without one it is the state directory that systemd gives.
+	Dir Path `yaml:"dir"`
+	// Longest time between the issue of an order and its expiry.
+	MaxValidity time.Duration `yaml:"maxValidity" default:"24h" range:"1s..8760h"`
 }
 
 // Outbox bounds what waits for the broker.

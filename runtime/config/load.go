@@ -30,6 +30,7 @@ func Load(path string) (Config, error) {
 		d.decode(data, &c)
 		problems = append(problems, d.problems...)
 	}
+	c.useCredentials()
 	problems = append(problems, c.problems(known)...)
 	problems = append(problems, c.readSecrets(known)...)
 	problems = append(problems, c.checkFiles(known)...)
@@ -92,18 +93,33 @@ func (c *Config) checkFiles(known places) Problems {
 			k.add(fmt.Sprintf("cameras[%d].calibration.file", i), err.Error())
 		}
 	}
-	for key, path := range map[string]Path{"caFile": c.Broker.CAFile, "certFile": c.Broker.CertFile} {
-		if path == "" {
-			continue
-		}
-		if _, err := readFile(string(path)); err != nil {
-			k.add("broker."+key, err.Error())
-		}
+	for key, path := range map[string]Path{
+		"broker.caFile": c.Broker.CAFile, "broker.certFile": c.Broker.CertFile, "embedded.certFile": c.Embedded.CertFile,
+		"embedded.clientCAFile": c.Embedded.ClientCAFile, "commands.keysFile": c.Commands.KeysFile,
+	} {
+		k.readable(key, path, readFile)
 	}
-	if c.Broker.KeyFile != "" {
-		if _, err := readPrivate(string(c.Broker.KeyFile)); err != nil {
-			k.add("broker.keyFile", err.Error())
-		}
+	for key, path := range map[string]Path{"broker.keyFile": c.Broker.KeyFile, "embedded.keyFile": c.Embedded.KeyFile} {
+		k.readable(key, path, readSecret)
 	}
 	return k.found
+}
+
+// readable reports a file that is named and cannot be read.
+func (k *checker) readable(key string, path Path, read func(string) ([]byte, error)) {
+	if path == "" {
+		return
+	}
+	if _, err := read(string(path)); err != nil {
+		k.add(key, err.Error())
+	}
+}
+
+// readSecret reads a file that nobody but its owner may read, or one of the folder that systemd guards itself.
+func readSecret(path string) ([]byte, error) {
+	if credentials := os.Getenv("CREDENTIALS_DIRECTORY"); credentials != "" && filepath.Dir(path) == credentials {
+		return readFile(path)
+	}
+	text, err := readPrivate(path)
+	return []byte(text), err
 }

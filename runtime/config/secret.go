@@ -10,8 +10,11 @@ import (
 	"strings"
 )
 
-// The names under which the broker's password may come from outside of the configuration.
+// The names under which the broker's password and certificates may come from outside of the configuration.
 const (
+	caCredential       = "broker-ca"
+	certCredential     = "broker-cert"
+	keyCredential      = "broker-key"
 	passwordCredential = "broker-password"
 	passwordVariable   = "VEGAD_BROKER_PASSWORD" //nolint:gosec // the name of a variable, no password
 )
@@ -69,6 +72,27 @@ func (b Broker) password() (string, error) {
 		}
 	}
 	return os.Getenv(passwordVariable), nil
+}
+
+// useCredentials takes certificates and key from systemd where the files do not name any, for encrypted links.
+func (c *Config) useCredentials() {
+	folder := os.Getenv("CREDENTIALS_DIRECTORY")
+	if folder == "" || !strings.HasPrefix(c.Broker.URL, "mqtts://") {
+		return
+	}
+	credential := func(name string) Path {
+		path := filepath.Join(folder, name)
+		if _, err := os.Stat(path); err != nil {
+			return ""
+		}
+		return Path(path)
+	}
+	if c.Broker.CAFile == "" {
+		c.Broker.CAFile = credential(caCredential)
+	}
+	if c.Broker.CertFile == "" && c.Broker.KeyFile == "" {
+		c.Broker.CertFile, c.Broker.KeyFile = credential(certCredential), credential(keyCredential)
+	}
 }
 
 // readPrivate reads a secret from a file that nobody but its owner may read.

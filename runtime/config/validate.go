@@ -21,6 +21,7 @@ func (c Config) problems(known places) Problems {
 	k.structure(reflect.ValueOf(c), "")
 	k.cameras(c.Cameras)
 	k.broker(c.Broker)
+	k.embedded(c.Embedded, c.Broker)
 	return k.found
 }
 

@@ -55,6 +55,10 @@ func (d *daemon) answer(ctx context.Context, ask payload.Ask, received time.Time
 		return payload.Answer{Status: payload.Refused, Reason: err.Error()}
 	}
 	out := payload.Answer{Query: encode(q)}
+	if d.stopped.Load() && q.Scope == query.Now {
+		out.Status, out.Reason = payload.Abstained, "a command has stopped the capture: nothing is seen now"
+		return out
+	}
 	if late(ask, received) {
 		out.Status, out.Reason = payload.Expired, "the deadline passed before the question's turn"
 		return out
@@ -218,12 +222,4 @@ func (a *answerer) HandlePose(pose payload.Pose) {
 	if err := a.d.memory.SetOdometry(odometry); err != nil {
 		a.d.log.Debug("pose rejected", "err", err)
 	}
-}
-
-// HandleCommand obeys stateRequest, the one command of this version.
-func (a *answerer) HandleCommand(_ context.Context, cmd payload.Command) error {
-	if cmd.Command != "stateRequest" {
-		return fmt.Errorf("unknown command %q: this version knows stateRequest", cmd.Command)
-	}
-	return a.d.link.PublishState(a.d.state())
 }

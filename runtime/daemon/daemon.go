@@ -19,6 +19,7 @@ import (
 
 	"github.com/vega-edge/vegad/camera"
 	"github.com/vega-edge/vegad/models"
+	"github.com/vega-edge/vegad/runtime/command"
 	"github.com/vega-edge/vegad/runtime/config"
 	"github.com/vega-edge/vegad/runtime/engine"
 	"github.com/vega-edge/vegad/runtime/link"
@@ -37,6 +38,8 @@ type Options struct {
 	Logger  *slog.Logger
 	// OnReady is called once, after the first frame of every camera has passed through the engine. May be nil.
 	OnReady func(Info)
+	// Reload reads the configuration again, for the command reload. May be nil: then keys and certificates are read only.
+	Reload func() (config.Config, error)
 	// OnFrame is called after each encoded frame of a camera. May be nil. Must not block.
 	OnFrame func(camera string, seq uint64, wall time.Time)
 }
@@ -66,6 +69,9 @@ type daemon struct {
 	pipeline *perception.Pipeline
 	link     *link.Client
 	box      *outbox.Box
+	clock    *command.Clock
+	guard    *command.Guard
+	identity identity
 	notify   *systemd.Notifier
 	started  time.Time
 
@@ -76,6 +82,10 @@ type daemon struct {
 	looked              chan struct{} // capacity 1: memory holds a new observation
 	suppressed          atomic.Uint64 // events beyond the limit on their rate
 	meter               meter
+
+	obeyed  obedience
+	stopped atomic.Bool   // by a command: pictures are dropped
+	unseen  atomic.Uint64 // pictures dropped for that
 
 	frames       atomic.Uint64 // encoded
 	observations atomic.Uint64 // taken into memory
@@ -94,6 +104,9 @@ func Run(ctx context.Context, o Options) (err error) {
 		watches: watches{byID: make(map[string]*standing)}, looked: make(chan struct{}, 1),
 	}
 	d.setLimits()
+	if err := d.secure(); err != nil {
+		return err
+	}
 	rt, err := engine.OpenRuntime(engine.RuntimeOptions{Logger: d.log})
 	if err != nil {
 		return err
@@ -244,7 +257,7 @@ func (d *daemon) film(ctx context.Context) error {
 func (d *daemon) pet(ctx context.Context) error {
 	w, err := systemd.NewWatchdog(d.notify, func() uint64 {
 		s := d.capture.Stats()
-		return d.frames.Load() + s.Errors + s.Stalls + s.Reconnects
+		return d.frames.Load() + d.unseen.Load() + s.Errors + s.Stalls + s.Reconnects
 	}, d.log)
 	if err != nil {
 		return err
@@ -265,8 +278,13 @@ func (d *daemon) startBroker(ctx context.Context) (url string, stop func() error
 	if !ok {
 		return d.cfg.Broker.URL, func() error { return nil }, nil
 	}
+	security, err := d.identity.brokerTLS()
+	if err != nil {
+		return "", nil, err
+	}
 	b, err := broker.Start(ctx, broker.Config{
 		Addr: "127.0.0.1:" + port, Prefix: d.cfg.Broker.Prefix, Logger: d.log,
+		OutsideAddr: d.cfg.Embedded.Listen, OutsideTLS: security,
 	})
 	if err != nil {
 		return "", nil, fmt.Errorf("starting the embedded broker: %w", err)

@@ -73,6 +73,9 @@ func (d *daemon) remember(ctx context.Context) error {
 		if err := d.memory.SaveFile(filepath.Join(state, sceneFile)); err != nil {
 			d.log.Warn("the memory is not saved", "err", err)
 		}
+		if err := d.clock.Save(); err != nil {
+			d.log.Warn("the time is not saved", "err", err)
+		}
 		if stop {
 			return nil
 		}

@@ -115,11 +115,11 @@ func (d *daemon) state() payload.State {
 	for _, a := range d.report.Attempts {
 		s.Runtime.Tried = append(s.Runtime.Tried, payload.TriedProvider{Provider: string(a.Provider), Reason: a.Error()})
 	}
-	s.Errors = d.errors(c)
+	s.Errors = append(d.errors(c), d.insecurities()...)
 	switch {
 	case !d.ready.Load():
 		s.Health = payload.HealthStarting
-	case d.box.Stats().Failure != "", d.report.Degraded || s.Cameras[0].State == "stalled" || s.Cameras[0].State == "lost":
+	case d.stopped.Load(), d.box.Stats().Failure != "", d.report.Degraded || s.Cameras[0].State == "stalled" || s.Cameras[0].State == "lost":
 		s.Health = payload.HealthDegraded
 	}
 	return s

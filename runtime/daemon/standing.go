@@ -46,16 +46,24 @@ func (a *answerer) HandleWatch(_ context.Context, m payload.Watch) {
 		d.clearWatch(m.RequestID)
 		return
 	}
-	q, err := d.understand(payload.Ask{Question: m.Question, Query: m.Query, Scope: m.Scope})
-	if err == nil {
-		err = d.watches.add(d.newStanding(m, q), d.cfg.Limits.MaxWatches, d.cfg.Limits.MaxWatchesPerClient)
-	}
-	if err != nil {
+	if err := d.stand(m); err != nil {
 		refused := payload.Answer{Question: m.Question, Status: payload.Refused, Reason: err.Error()}
 		d.told(d.link.PublishWatch(m.RequestID, refused, false))
-		return
+	}
+}
+
+// stand takes a standing question and answers it.
+func (d *daemon) stand(m payload.Watch) error {
+	q, err := d.understand(payload.Ask{Question: m.Question, Query: m.Query, Scope: m.Scope})
+	if err != nil {
+		return err
+	}
+	err = d.watches.add(d.newStanding(m, q), d.cfg.Limits.MaxWatches, d.cfg.Limits.MaxWatchesPerClient)
+	if err != nil {
+		return err
 	}
 	d.reply(d.memory.Snapshot(), time.Now())
+	return nil
 }
 
 func (d *daemon) newStanding(m payload.Watch, q query.Query) *standing {
@@ -94,6 +102,20 @@ func (w *watches) remove(id string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.byID, id)
+}
+
+// end removes the standing question of that name, or all where it is empty, and returns their names.
+func (w *watches) end(name string) []string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	var ended []string
+	for id := range w.byID {
+		if name == "" || id == name {
+			ended = append(ended, id)
+			delete(w.byID, id)
+		}
+	}
+	return ended
 }
 
 // lapsed removes and returns the standing questions whose lease has ended.

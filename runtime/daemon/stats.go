@@ -109,7 +109,8 @@ func (d *daemon) publishStats(now time.Time) {
 			Answered: m.answered.Swap(0), Abstained: m.abstained.Swap(0),
 			Refused: m.refused.Swap(0), Expired: m.expired.Swap(0),
 		},
-		Outbox: d.link.Outbox(), OutboxWritten: o.Written - m.written, OutboxTransactions: o.Commits - m.commits,
+		Commands: d.obeyed.take(),
+		Outbox:   d.link.Outbox(), OutboxWritten: o.Written - m.written, OutboxTransactions: o.Commits - m.commits,
 	}
 	for _, each := range []struct {
 		name  string

@@ -24,6 +24,11 @@ func (d *daemon) watch(ctx context.Context, url string) error {
 		if err != nil {
 			return fmt.Errorf("watching camera %s: %w", d.cfg.Cameras[0].Name, err)
 		}
+		if d.stopped.Load() {
+			f.Release()
+			d.unseen.Add(1)
+			continue
+		}
 		seq, mono, wall := f.Seq, f.Mono, f.Wall
 		begin := time.Now()
 		err = d.pipeline.Frame(ctx, f)

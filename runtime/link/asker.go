@@ -43,10 +43,11 @@ type Asker struct {
 	wire   *wire
 	prefix string
 
-	mu      sync.Mutex
-	topics  topics                        // of the selected robot; empty before Select
-	waiting map[string]chan<- answerOrErr // by requestId; capacity 1 each
-	robots  map[string]Robot              // seen by discovery
+	mu       sync.Mutex
+	topics   topics                        // of the selected robot; empty before Select
+	waiting  map[string]chan<- answerOrErr // by requestId; capacity 1 each
+	commands map[string]chan<- replyOrErr  // the same
+	robots   map[string]Robot              // seen by discovery
 }
 
 type answerOrErr struct {
@@ -66,7 +67,7 @@ func Dial(ctx context.Context, cfg AskerConfig) (*Asker, error) {
 	user, password := to.credentials(cfg.Username, cfg.Password)
 	a := &Asker{
 		prefix: cfg.Prefix, waiting: make(map[string]chan<- answerOrErr),
-		robots: make(map[string]Robot),
+		commands: make(map[string]chan<- replyOrErr), robots: make(map[string]Robot),
 	}
 	a.wire, err = dialWire(ctx, wireConfig{
 		target: to, clientID: "vegad-ask-" + randomID(8), username: user, password: password,
@@ -212,6 +213,8 @@ func (a *Asker) receive(_ mqtt.Client, m mqtt.Message) {
 		a.noteRobot(levels[0], levels[1], m.Payload())
 	case len(levels) == 4 && levels[2] == answerTopic:
 		a.deliver(levels[3], m.Payload())
+	case len(levels) == 4 && levels[2] == commandTopic:
+		a.deliverReply(levels[3], m.Payload())
 	}
 }
 

@@ -92,7 +92,9 @@ func (e *echo) HandleWatch(_ context.Context, w payload.Watch) { e.watch <- w }
 
 func (e *echo) HandlePose(pose payload.Pose) { e.poses <- pose }
 
-func (e *echo) HandleCommand(context.Context, payload.Command) error { return e.refuse }
+func (e *echo) HandleCommand(context.Context, payload.Command) (string, error) {
+	return "obeyed", e.refuse
+}
 
 // newClient makes a Client with waits that suit a test.
 func newClient(t *testing.T, url string, e *echo) *Client {

@@ -180,7 +180,7 @@ func (c *Client) receiveCommand(data []byte) {
 		}
 	}
 	c.refused.Add(1)
-	c.replyCommand(cmd, err)
+	c.replyCommand(cmd, "", err)
 }
 
 func (c *Client) handleAsks(ctx context.Context) {
@@ -216,7 +216,8 @@ func (c *Client) handleCommands(ctx context.Context) {
 	for {
 		select {
 		case cmd := <-c.inbox.commands:
-			c.replyCommand(cmd, c.cfg.Handler.HandleCommand(ctx, cmd))
+			text, err := c.cfg.Handler.HandleCommand(ctx, cmd)
+			c.replyCommand(cmd, text, err)
 		case <-ctx.Done():
 			return
 		}

@@ -51,8 +51,9 @@ type Handler interface {
 	HandleBadAsk(requestID string, reason error)
 	// HandlePose takes the newest odometry; poses that came while it worked are skipped, except the last.
 	HandlePose(pose payload.Pose)
-	// HandleCommand obeys a command. The link replies: done, or refused with the error's text.
-	HandleCommand(ctx context.Context, cmd payload.Command) error
+	// HandleCommand judges a command and obeys it. The link replies: done with the text, which may be empty, or refused
+	// with the error's text.
+	HandleCommand(ctx context.Context, cmd payload.Command) (string, error)
 }
 
 // Watcher takes standing questions. Its method is called from the goroutine of HandleAsk.
@@ -63,9 +64,10 @@ type Watcher interface {
 
 // Config describes one robot's connection.
 type Config struct {
-	Broker       string      // mqtt://, tcp://, mqtts://, ssl:// or tls://host[:port]; ports 1883 and 8883 unless named
-	TLS          *tls.Config // for the encrypted schemes; nil verifies against the system's authorities
-	Username     string      // empty takes what stands in the Broker address
+	Broker       string             // mqtt://, tcp://, mqtts://, ssl:// or tls://host[:port]; ports 1883 and 8883 unless named
+	TLS          *tls.Config        // for the encrypted schemes; nil verifies against the system's authorities
+	FreshTLS     func() *tls.Config // asked before every connection, so that renewed certificates count; nil uses TLS
+	Username     string             // empty takes what stands in the Broker address
 	Password     string
 	ClientID     string        // empty means vegad-{Manufacturer}-{Serial}; it must differ for every client of the broker
 	Prefix       string        // empty means DefaultPrefix
@@ -137,6 +139,7 @@ func New(cfg Config) (*Client, error) {
 	if err = errors.Join(err, cfg.check()); err != nil {
 		return nil, fmt.Errorf("configuring the link: %w", err)
 	}
+	to.fresh = cfg.FreshTLS
 	cfg.Username, cfg.Password = to.credentials(cfg.Username, cfg.Password)
 	t := defaultTiming()
 	t.keepAlive = cmp.Or(cfg.KeepAlive, t.keepAlive)

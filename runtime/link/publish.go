@@ -178,10 +178,12 @@ func (c *Client) refuseWatch(id string, reason error) {
 }
 
 // replyCommand tells what became of a command.
-func (c *Client) replyCommand(cmd payload.Command, failure error) {
-	reply := payload.CommandReply{RequestID: validID(cmd.RequestID), Command: cmd.Command, Status: payload.CommandDone}
+func (c *Client) replyCommand(cmd payload.Command, text string, failure error) {
+	reply := payload.CommandReply{
+		RequestID: validID(cmd.RequestID), Command: cmd.Name(), Status: payload.CommandDone, Text: text,
+	}
 	if failure != nil {
-		reply.Status, reply.Reason = payload.CommandRefused, failure.Error()
+		reply.Status, reply.Text, reply.Reason = payload.CommandRefused, "", failure.Error()
 	}
 	err := c.keep(outbox.Answers, commandTopic, c.topics.reply(commandTopic, cmd.RequestID), &reply)
 	if err != nil {

@@ -13,8 +13,9 @@ import (
 // target is where a broker is and how to reach it.
 type target struct {
 	address *url.URL
-	host    string // host:port
-	tls     *tls.Config
+	host    string      // host:port
+	tls     *tls.Config // nil is a plain connection
+	fresh   func() *tls.Config
 }
 
 // parseTarget reads a broker's address. The query and the path must be empty: nothing would honour them.
@@ -78,7 +79,11 @@ func (t target) dial(ctx context.Context) (net.Conn, error) {
 	if t.tls == nil {
 		return new(net.Dialer).DialContext(ctx, "tcp", t.host)
 	}
-	return (&tls.Dialer{Config: t.tls}).DialContext(ctx, "tcp", t.host)
+	config := t.tls
+	if t.fresh != nil {
+		config = secure(t.fresh(), t.address.Hostname())
+	}
+	return (&tls.Dialer{Config: config}).DialContext(ctx, "tcp", t.host)
 }
 
 // maxPacket bounds an MQTT packet from the broker. The MQTT library allocates whatever length a packet claims, up to

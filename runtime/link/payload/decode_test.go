@@ -153,12 +153,58 @@ func TestPlanarCovarianceTakesTheRightCells(t *testing.T) {
 func TestDecodeCommand(t *testing.T) {
 	t.Parallel()
 	cmd, err := payload.DecodeCommand([]byte(`{"requestId":"c1","command":"stateRequest"}`))
-	if err != nil || cmd != (payload.Command{RequestID: "c1", Command: "stateRequest"}) {
+	if diff := cmp.Diff(payload.Command{RequestID: "c1", Command: "stateRequest"}, cmd); err != nil || diff != "" {
 		t.Errorf("got %+v, %v", cmd, err)
 	}
 	cmd, err = payload.DecodeCommand([]byte(`{"requestId":"c2","command":"selfDestruct"}`))
-	if err == nil || cmd.RequestID != "c2" || !strings.Contains(err.Error(), "supported: stateRequest") {
+	if err != nil || cmd.Command != "selfDestruct" || cmd.Order != "" {
 		t.Errorf("got %+v, %v", cmd, err)
+	}
+}
+
+const someOrder = `{\"requestId\":\"c1\",\"robot\":\"acme/0001\",\"command\":\"forget\",\"sequence\":7,` +
+	`\"issuedAt\":\"2026-03-04T05:06:07Z\",\"expiresAt\":\"2026-03-04T05:11:07Z\"}`
+
+func TestDecodeOrder(t *testing.T) {
+	t.Parallel()
+	whole := `{"requestId":"c1","order":"` + someOrder + `","keyId":"ops","signature":"AAAA"}`
+	cmd, err := payload.DecodeCommand([]byte(whole))
+	if err != nil || cmd.Name() != "forget" || cmd.Claim.Sequence != 7 || cmd.Claim.Robot != "acme/0001" {
+		t.Fatalf("got %+v, %v", cmd, err)
+	}
+	for reason, change := range map[string][2]string{
+		"no signature":                {`"AAAA"`, `""`},
+		"keyId must be":               {`"ops"`, `"a/b"`},
+		"was signed for requestId c1": {`{"requestId":"c1","order"`, `{"requestId":"c2","order"`},
+		"and not both":                {`"keyId"`, `"command":"stateRequest","keyId"`},
+		"MANUFACTURER/SERIAL":         {`acme/0001`, `acme`},
+		"must be 1 to 64 of A-Z":      {`forget`, `for get`},
+		"sequence must lie":           {`:7,`, `:0,`},
+		"sequence cannot be":          {`:7,`, `:-1,`},
+		"in this order":               {`05:11:07Z`, `05:01:07Z`},
+		"not RFC 3339":                {`2026-03-04T05:11:07Z`, `soon`},
+		"must be an object":           {`\"sequence\"`, `\"parameters\":[1],\"sequence\"`},
+		"not a JSON object":           {`"` + someOrder + `"`, `"[]"`},
+		"more than 65536":             {`AAAA`, strings.Repeat("A", 70_000)},
+	} {
+		broken := strings.Replace(whole, change[0], change[1], 1)
+		cmd, err := payload.DecodeCommand([]byte(broken))
+		if err == nil || !strings.Contains(err.Error(), reason) || !(cmd.RequestID == "c1" || cmd.RequestID == "c2") {
+			t.Errorf("%s: got %+v, %v", reason, cmd, err)
+		}
+	}
+}
+
+func TestDecodeCommandReply(t *testing.T) {
+	t.Parallel()
+	reply, err := payload.DecodeCommandReply([]byte(`{"requestId":"c1","status":"refused","reason":"expired"}`))
+	if err != nil || reply.Status != payload.CommandRefused || reply.Reason != "expired" {
+		t.Errorf("got %+v, %v", reply, err)
+	}
+	for _, bad := range []string{`{"requestId":"c1","status":"maybe"}`, `[]`, ``, strings.Repeat(" ", 300_000)} {
+		if _, err := payload.DecodeCommandReply([]byte(bad)); err == nil {
+			t.Errorf("accepted %.40q", bad)
+		}
 	}
 }
 
@@ -224,8 +270,39 @@ func FuzzDecodePose(f *testing.F) {
 func FuzzDecodeCommand(f *testing.F) {
 	f.Add([]byte(`{"requestId":"c1","command":"stateRequest"}`))
 	f.Add([]byte(`{"command":"x","requestId":"c1"}`))
+	f.Add([]byte(`{"requestId":"c1","order":"` + someOrder + `","keyId":"ops","signature":"AAAA"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if cmd, err := payload.DecodeCommand(data); err == nil && !payload.ValidID(cmd.RequestID) {
+		cmd, err := payload.DecodeCommand(data)
+		if err != nil {
+			return
+		}
+		if !payload.ValidID(cmd.RequestID) || cmd.Order != "" && (cmd.Command != "" || cmd.Claim.RequestID != cmd.RequestID) {
+			t.Fatalf("accepted %q", data)
+		}
+	})
+}
+
+func FuzzDecodeOrder(f *testing.F) {
+	f.Add([]byte(strings.ReplaceAll(someOrder, `\`, ``)))
+	f.Add([]byte(`{"requestId":"c","robot":"a/b","command":"watch.set","parameters":{"id":"w"},"sequence":9007199254740991,` +
+		`"issuedAt":"0000-01-01T00:00:00Z","expiresAt":"9999-12-31T23:59:59.999999999Z"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		order, err := payload.DecodeOrder(data)
+		if err != nil {
+			return
+		}
+		if order.Sequence == 0 || order.Sequence > payload.MaxSequence || !order.ExpiresAt.After(order.IssuedAt.Time) {
+			t.Fatalf("accepted %q", data)
+		}
+	})
+}
+
+func FuzzDecodeCommandReply(f *testing.F) {
+	f.Add([]byte(`{"requestId":"c1","status":"refused","reason":"expired"}`))
+	f.Add([]byte(`{"requestId":"c1","status":"done","text":"x","replayed":true,"timestamp":"2026-01-01T00:00:00.000Z"}`))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		reply, err := payload.DecodeCommandReply(data)
+		if err == nil && reply.Status != payload.CommandDone && reply.Status != payload.CommandRefused {
 			t.Fatalf("accepted %q", data)
 		}
 	})

@@ -13,6 +13,7 @@ type Stats struct {
 	EventsSuppressed   uint64  `json:"eventsSuppressed"`   // in the period, beyond the limit on their rate
 	StandingQuestions  int     `json:"standingQuestions"`  // now
 	Questions          Asked   `json:"questions"`          // in the period
+	Commands           Obeyed  `json:"commands"`           // in the period
 	Stages             []Stage `json:"stages"`             // that ran in the period
 	Outbox             Outbox  `json:"outbox"`             // now
 	OutboxWritten      uint64  `json:"outboxWritten"`      // records that went to disk, in the period
@@ -28,6 +29,14 @@ type Asked struct {
 	Abstained uint64 `json:"abstained"`
 	Refused   uint64 `json:"refused"`
 	Expired   uint64 `json:"expired"`
+}
+
+// Obeyed counts commands by what became of them. Those that are no commands at all count as refused messages of the
+// link instead.
+type Obeyed struct {
+	Done    uint64 `json:"done"`
+	Failed  uint64 `json:"failed"`  // allowed, but could not be done
+	Refused uint64 `json:"refused"` // not allowed: unsigned, expired, replayed, for another robot
 }
 
 // Stage is how long one step of the work took.
