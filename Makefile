@@ -27,7 +27,8 @@ export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2
 	python3-torch libopenblas0-pthread python3-onnx python3-matplotlib
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano bundles bench-quant measure fuzz clean
+.PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano bundles bench-quant measure fuzz vuln sbom \
+	reproducible clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$", $$2); printf "  make %-12s %s\n", $$1, $$2}' Makefile
@@ -58,8 +59,7 @@ vet: setup
 	@$(RUN) go vet -tags '$(TAGS)' ./...
 
 build: setup ## build bin/vegad and bin/roomgen
-	@$(RUN) go build -trimpath -tags '$(TAGS)' -ldflags '-X main.version=$(VERSION)' -o bin/vegad ./cmd/vegad
-	@CGO_ENABLED=0 $(RUN) go build -trimpath -o bin/roomgen ./cmd/roomgen
+	@$(RUN) .make/compile '$(TAGS)' '$(VERSION)'
 
 setup: ## install what building needs: compiler, OpenCV, Go, ONNX Runtime
 	@.make/setup build
@@ -87,6 +87,16 @@ bench-quant: build ## hold int8 conversion against onnxruntime.quantization (BEN
 
 fuzz: setup ## run every fuzz target for FUZZTIME each (60s)
 	@.make/fuzz '$(TAGS)' '$(FUZZTIME)'
+
+vuln: setup ## look for known vulnerabilities in what the program reaches (VULNDB=file:///copy without the internet)
+	@VULNDB='$(VULNDB)' VULN_OFFLINE='$(VULN_OFFLINE)' .make/vuln '$(TAGS)'
+
+sbom: build ## write what the programs are made of into bin/*.spdx.json
+	@for program in vegad roomgen; do bin/vegad version --sbom bin/$$program >bin/$$program.spdx.json || exit 1; done
+	@ls -l bin/*.spdx.json
+
+reproducible: setup ## build twice in different folders, with caches of their own, and compare the digests
+	@.make/reproducible '$(TAGS)' '$(VERSION)'
 
 clean: ## remove the programs; what was fetched stays in build/
 	@rm -rf bin

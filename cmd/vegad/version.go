@@ -3,11 +3,13 @@ package main
 import (
 	"runtime"
 	"runtime/debug"
+	"time"
 )
 
 // versionCmd is vegad version.
 type versionCmd struct {
-	JSON bool `name:"json" help:"Print JSON."`
+	JSON bool   `name:"json" help:"Print JSON."`
+	SBOM string `name:"sbom" placeholder:"PROGRAM" help:"Print what a Go program is made of, as SPDX 2.3."`
 }
 
 // versionInfo is what it prints.
@@ -21,6 +23,13 @@ type versionInfo struct {
 
 // Run prints the version.
 func (c *versionCmd) Run(s streams) error {
+	if c.SBOM != "" {
+		bill, err := billOf(c.SBOM, time.Now())
+		if err != nil {
+			return err
+		}
+		return s.json(bill)
+	}
 	info := programVersion()
 	if c.JSON {
 		return s.json(info)
