@@ -328,3 +328,54 @@ camera_matrix: {rows: 3, cols: 3, data: [400, 0, 320, 0, 400, 240, 0, 0, 1]}
 distortion_model: plumb_bob
 distortion_coefficients: {rows: 1, cols: 5, data: [0, 0, 0, 0, 0]}
 `
+
+// systemd guards the folder of credentials itself, by an access list that shows up in the group's bits.
+func TestCertificatesFromCredentials(t *testing.T) {
+	clearSecrets(t)
+	credentials, folder := t.TempDir(), t.TempDir()
+	for _, name := range []string{"broker-ca", "broker-cert", "broker-key"} {
+		write(t, credentials, name, 0o440, name)
+	}
+	t.Setenv("CREDENTIALS_DIRECTORY", credentials)
+	c, err := Load(write(t, folder, "config.yaml", 0o644, "broker: {url: mqtts://hub.example:8883}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := c.Broker
+	for name, got := range map[string]Path{"broker-ca": b.CAFile, "broker-cert": b.CertFile, "broker-key": b.KeyFile} {
+		if string(got) != filepath.Join(credentials, name) {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+	write(t, folder, "own.pem", 0o644, "x")
+	write(t, folder, "own.key", 0o600, "x")
+	c, err = Load(write(t, folder, "named.yaml", 0o644,
+		"broker: {url: mqtts://hub.example:8883, certFile: own.pem, keyFile: own.key}\n"))
+	if err != nil || string(c.Broker.CertFile) != filepath.Join(folder, "own.pem") {
+		t.Errorf("a named certificate: %q, %v", c.Broker.CertFile, err)
+	}
+	c, err = Load(write(t, folder, "plain.yaml", 0o644, "broker: {url: mqtt://hub.example:1883}\n"))
+	if err != nil || c.Broker.CAFile != "" {
+		t.Errorf("a plain link took %q, %v", c.Broker.CAFile, err)
+	}
+}
+
+func TestKeysOpenToOthersAreRefused(t *testing.T) {
+	clearSecrets(t)
+	folder := t.TempDir()
+	for _, name := range []string{"server.pem", "ca.pem", "server.key"} {
+		write(t, folder, name, 0o644, "x")
+	}
+	_, err := Load(write(t, folder, "config.yaml", 0o644, `
+embedded:
+  listen: 0.0.0.0:8883
+  certFile: server.pem
+  keyFile: server.key
+  clientCAFile: ca.pem
+commands: {keysFile: none}
+`))
+	if err == nil || !strings.Contains(err.Error(), ":5:") || !strings.Contains(err.Error(), "chmod 600") ||
+		!strings.Contains(err.Error(), "commands.keysFile") {
+		t.Errorf("got %v", err)
+	}
+}

@@ -66,7 +66,7 @@ func (d *daemon) look(ctx context.Context, family perception.Family, use func(*s
 		if use != nil {
 			use(o)
 		}
-		if o.Seq == d.newest {
+		if o.Seq == d.newest || d.stopped.Load() { // a stopped capture must not fill a memory that was emptied
 			return false
 		}
 		if rejected = d.memory.Observe(o); rejected != nil {
