@@ -60,7 +60,7 @@ type orderFlags struct {
 	Command    string        `arg:"" help:"Such as forget, capture.stop, watch.clear; stateRequest needs no signature."`
 	Parameters string        `placeholder:"JSON" help:"An object, where the command takes one."`
 	SignKey    string        `name:"sign-key" env:"VEGAD_COMMAND_KEY" placeholder:"FILE" help:"From vegad command keygen."`
-	KeyID      string        `name:"key-id" placeholder:"ID" help:"The name that the robot knows the key by; derived unless given."`
+	KeyID      string        `name:"key-id" placeholder:"ID" help:"Its name in commands.keysFile; derived unless given."`
 	Valid      time.Duration `default:"5m" help:"How long the command may be under way."`
 	Sequence   uint64        `placeholder:"N" help:"Must grow; the microseconds since 1970 unless given."`
 }

@@ -93,7 +93,8 @@ func TestCommandSend(t *testing.T) {
 	startRobot(t, url, "0001", nil)
 	got := vegad(t, "command", "send", "stateRequest", "--broker", url, "--json")
 	var reply payload.CommandReply
-	if err := json.Unmarshal([]byte(got.out), &reply); err != nil || got.code != exitDone || reply.Status != payload.CommandDone {
+	err := json.Unmarshal([]byte(got.out), &reply)
+	if err != nil || got.code != exitDone || reply.Status != payload.CommandDone {
 		t.Errorf("%+v, %v", got, err)
 	}
 	file, _ := keygen(t)
@@ -101,7 +102,8 @@ func TestCommandSend(t *testing.T) {
 	if got.code != exitFailed || !strings.Contains(got.out, "refused: it was asked to") {
 		t.Errorf("%+v", got)
 	}
-	got = vegad(t, "command", "send", "forget", "--broker", url, "--robot", "acme/none", "--sign-key", file, "--timeout", "300ms")
+	got = vegad(t, "command", "send", "forget", "--broker", url, "--robot", "acme/none", "--sign-key", file,
+		"--timeout", "300ms")
 	if got.code != exitFailed || !strings.Contains(got.err, "no reply within 300ms") {
 		t.Errorf("%+v", got)
 	}
@@ -111,7 +113,9 @@ func TestCommandSend(t *testing.T) {
 func TestCertificatesOnTheCommandLine(t *testing.T) {
 	folder, ca := t.TempDir(), certificatetest.New(t, "site")
 	p := ca.Write(t, folder, "planner")
-	store, err := certificate.Open(certificate.Files{Authorities: p.Authority, Certificate: p.Certificate, Key: p.Key}, nil)
+	store, err := certificate.Open(certificate.Files{
+		Authorities: p.Authority, Certificate: p.Certificate, Key: p.Key,
+	}, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +153,8 @@ func TestCertificatesOnTheCommandLine(t *testing.T) {
 		t.Errorf("a certificate that ends in a month: %+v", f)
 	}
 	cfg.Identity.SerialNumber = "0002"
-	if f := examineBroker(t.Context(), cfg); f.Health != healthFail || !strings.Contains(f.Detail, `made out to "planner"`) {
+	f := examineBroker(t.Context(), cfg)
+	if f.Health != healthFail || !strings.Contains(f.Detail, `made out to "planner"`) {
 		t.Errorf("another robot's certificate: %+v", f)
 	}
 }

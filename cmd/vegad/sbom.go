@@ -67,9 +67,10 @@ func billOf(program string, now time.Time) (spdx, error) {
 		SPDXID: "SPDXRef-Package-0", Name: info.Path, Version: info.Main.Version, Declared: "Apache-2.0",
 		Refs: purl("golang", info.Main.Path, info.Main.Version),
 	}
+	name := filepath.Base(program)
 	doc := spdx{
-		SPDXVersion: "SPDX-2.3", DataLicense: "CC0-1.0", SPDXID: "SPDXRef-DOCUMENT", Name: filepath.Base(program),
-		Namespace: "https://" + info.Main.Path + "/spdx/" + filepath.Base(program) + "/" + now.UTC().Format("20060102T150405Z"),
+		SPDXVersion: "SPDX-2.3", DataLicense: "CC0-1.0", SPDXID: "SPDXRef-DOCUMENT", Name: name,
+		Namespace: "https://" + info.Main.Path + "/spdx/" + name + "/" + now.UTC().Format("20060102T150405Z"),
 		Creation:  spdxCreation{now.UTC().Format(time.RFC3339), []string{"Tool: vegad version --sbom"}},
 	}
 	doc.add(root)

@@ -87,8 +87,8 @@ func TestMosquitto(t *testing.T) {
 	}
 }
 
-// stolenID has a robot call itself what another one calls itself: the broker goes by the certificate, so that the other's
-// session stays.
+// stolenID has a robot call itself what another one calls itself: the broker goes by the certificate, so that the
+// other's session stays.
 func stolenID(t *testing.T, h *hub) {
 	e := h.robot(t, "0001", "0001")
 	eventually(t, "connection", func() bool { return e.client.Stats().Connected })

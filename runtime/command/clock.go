@@ -36,8 +36,8 @@ type Clock struct {
 	since time.Time // carries the monotonic clock
 }
 
-// OpenClock reads what the last run knew from a file in the folder; an empty folder keeps nothing. A file that cannot be
-// read is an error that comes with a Clock that knows nothing.
+// OpenClock reads what the last run knew from a file in the folder; an empty folder keeps nothing. A file that cannot
+// be read is an error that comes with a Clock that knows nothing.
 func OpenClock(folder string, wall func() time.Time) (*Clock, error) {
 	c := &Clock{wall: wall, base: birth, since: time.Now()}
 	if folder == "" {

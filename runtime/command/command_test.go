@@ -86,8 +86,7 @@ func sign(t *testing.T, s command.Signer, o payload.Order) payload.Command {
 }
 
 func causeOf(err error) command.Cause {
-	var refused *command.RefusedError
-	if errors.As(err, &refused) {
+	if refused, ok := errors.AsType[*command.RefusedError](err); ok {
 		return refused.Cause
 	}
 	return ""
@@ -177,17 +176,18 @@ func TestRefusals(t *testing.T) {
 func TestColdClock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t)
-		guard, clock := w.boot(t)
+		guard, _ := w.boot(t)
 		if err := guard.Accept(sign(t, w.signer, orderAt(noon, 1))); err != nil {
 			t.Fatal(err)
 		}
 		w.wall = time.Unix(100, 0)
-		guard, clock = w.boot(t)
+		guard, clock := w.boot(t)
 		if now, set := clock.Tell(); set || now.Before(noon) {
 			t.Errorf("it is %s, set %v", now, set)
 		}
 		wantCause(t, "a recorded order", guard.Accept(sign(t, w.signer, orderAt(noon, 1))), command.Replayed)
-		wantCause(t, "an order from before", guard.Accept(sign(t, w.signer, orderAt(noon.Add(-time.Hour), 2))), command.Expired)
+		wantCause(t, "an order from before", guard.Accept(sign(t, w.signer, orderAt(noon.Add(-time.Hour), 2))),
+			command.Expired)
 		later := noon.Add(30 * 24 * time.Hour) // the robot was off for a month
 		if err := guard.Accept(sign(t, w.signer, orderAt(later, 3))); err != nil {
 			t.Errorf("a new order: %v", err)

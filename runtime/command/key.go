@@ -1,10 +1,10 @@
 // Package command decides which commands a robot obeys: those of a trusted key, for this robot, not expired and never
 // seen before.
 //
-// An order is signed with ed25519 over its exact bytes. Each key counts its orders up; the last number is on disk before
-// an order is obeyed, so that a recorded one is worth nothing, not even after a restart. Expiry needs a clock, and a
-// robot without a battery for its clock wakes up in 1970: Clock then counts from the newest moment that is known to
-// have passed.
+// An order is signed with ed25519 over its exact bytes. Each key counts its orders up; the last number is on disk
+// before an order is obeyed, so that a recorded one is worth nothing, not even after a restart. Expiry needs a clock,
+// and a robot without a battery for its clock wakes up in 1970: Clock then counts from the newest moment that is known
+// to have passed.
 package command
 
 import (

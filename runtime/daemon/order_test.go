@@ -213,7 +213,9 @@ func TestExpiryIsTold(t *testing.T) {
 		}
 	}
 	ca.Renew(t, p, "robot", 90*24*time.Hour)
-	eventually(t, "the end of the warning", func() bool { return !strings.Contains(string(g.await("state", `"errors"`).Payload()), "ends in") })
+	eventually(t, "the end of the warning", func() bool {
+		return !strings.Contains(string(g.await("state", `"errors"`).Payload()), "ends in")
+	})
 	certificatetest.Put(t, p.Key, []byte("nonsense"))
 	g.await("state", "stay in use")
 }

@@ -119,7 +119,8 @@ func (d *daemon) state() payload.State {
 	switch {
 	case !d.ready.Load():
 		s.Health = payload.HealthStarting
-	case d.stopped.Load(), d.box.Stats().Failure != "", d.report.Degraded || s.Cameras[0].State == "stalled" || s.Cameras[0].State == "lost":
+	case d.stopped.Load(), d.box.Stats().Failure != "",
+		d.report.Degraded || s.Cameras[0].State == "stalled" || s.Cameras[0].State == "lost":
 		s.Health = payload.HealthDegraded
 	}
 	return s

@@ -64,10 +64,9 @@ type Watcher interface {
 
 // Config describes one robot's connection.
 type Config struct {
-	Broker       string             // mqtt://, tcp://, mqtts://, ssl:// or tls://host[:port]; ports 1883 and 8883 unless named
-	TLS          *tls.Config        // for the encrypted schemes; nil verifies against the system's authorities
-	FreshTLS     func() *tls.Config // asked before every connection, so that renewed certificates count; nil uses TLS
-	Username     string             // empty takes what stands in the Broker address
+	Broker       string      // mqtt://, tcp://, mqtts://, ssl:// or tls://host[:port]; ports 1883 and 8883 unless named
+	TLS          *tls.Config // for the encrypted schemes; nil verifies against the system's authorities
+	Username     string      // empty takes what stands in the Broker address
 	Password     string
 	ClientID     string        // empty means vegad-{Manufacturer}-{Serial}; it must differ for every client of the broker
 	Prefix       string        // empty means DefaultPrefix
@@ -82,6 +81,9 @@ type Config struct {
 	Logger       *slog.Logger
 	Handler      Handler
 	Watcher      Watcher // nil refuses standing questions
+
+	// FreshTLS is asked before every connection, so that renewed certificates count; nil uses TLS.
+	FreshTLS func() *tls.Config
 
 	Outbox         *outbox.Box   // the caller closes it after Run; nil keeps everything in memory
 	ReplayRate     float64       // replayed messages a second; 0 is DefaultReplayRate

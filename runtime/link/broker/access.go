@@ -30,8 +30,8 @@ func (*accessHook) Provides(call byte) bool {
 }
 
 // OnConnectAuthenticate lets in who is on this machine, or has a certificate. A client from outside gets a client id of
-// its own: it cannot take over the session of another one. Its last will is held to the rules for any other message here,
-// because the broker will not ask again.
+// its own: it cannot take over the session of another one. Its last will is held to the rules for any other message
+// here, because the broker will not ask again.
 func (h *accessHook) OnConnectAuthenticate(cl *mqtt.Client, pk packets.Packet) bool {
 	if cl.Net.Listener != outsideID {
 		return true

@@ -108,7 +108,7 @@ func TestReplacedAuthorityIsTaken(t *testing.T) {
 		t.Fatal(err)
 	}
 	addr := serve(t, config)
-	p = next.Write(t, folder, "both")
+	next.Write(t, folder, "both")
 	if name, _, err := call(addr, client.Client()); err != nil || name != "both" {
 		t.Errorf("both moved to the new authority: %q, %v", name, err)
 	}

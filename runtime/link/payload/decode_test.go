@@ -189,7 +189,7 @@ func TestDecodeOrder(t *testing.T) {
 	} {
 		broken := strings.Replace(whole, change[0], change[1], 1)
 		cmd, err := payload.DecodeCommand([]byte(broken))
-		if err == nil || !strings.Contains(err.Error(), reason) || !(cmd.RequestID == "c1" || cmd.RequestID == "c2") {
+		if err == nil || !strings.Contains(err.Error(), reason) || !strings.HasPrefix(cmd.RequestID, "c") {
 			t.Errorf("%s: got %+v, %v", reason, cmd, err)
 		}
 	}
@@ -284,8 +284,8 @@ func FuzzDecodeCommand(f *testing.F) {
 
 func FuzzDecodeOrder(f *testing.F) {
 	f.Add([]byte(strings.ReplaceAll(someOrder, `\`, ``)))
-	f.Add([]byte(`{"requestId":"c","robot":"a/b","command":"watch.set","parameters":{"id":"w"},"sequence":9007199254740991,` +
-		`"issuedAt":"0000-01-01T00:00:00Z","expiresAt":"9999-12-31T23:59:59.999999999Z"}`))
+	f.Add([]byte(`{"requestId":"c","robot":"a/b","command":"watch.set","parameters":{"id":"w"},` +
+		`"sequence":9007199254740991,"issuedAt":"0000-01-01T00:00:00Z","expiresAt":"9999-12-31T23:59:59.999999999Z"}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		order, err := payload.DecodeOrder(data)
 		if err != nil {

@@ -69,7 +69,8 @@ func (a *Authority) Issue(tb testing.TB, name string, valid time.Duration) (cert
 // Paths are the files of one side.
 type Paths struct{ Authority, Certificate, Key string }
 
-// Write issues a certificate for a name, good for a month, and writes NAME.pem and NAME.key beside ca.pem into the folder.
+// Write issues a certificate for a name, good for a month, and writes NAME.pem and NAME.key beside ca.pem into the
+// folder.
 func (a *Authority) Write(tb testing.TB, folder, name string) Paths {
 	tb.Helper()
 	p := Paths{
