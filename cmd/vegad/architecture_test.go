@@ -32,6 +32,7 @@ var levels = map[string]int{
 	"cmd/vegad":                        4,
 	"models":                           0,
 	"models/modeltest":                 1,
+	"models/store":                     1,
 	"quant":                            3,
 	"quant/onnx":                       0,
 	"quant/onnx/onnxtest":              1,
@@ -66,7 +67,7 @@ var levels = map[string]int{
 // homes lists the packages that alone may import something: native code has one door each, and nothing starts
 // processes.
 var homes = map[string][]string{
-	"C":                               {},
+	"C":                               {"runtime/engine"}, // a profile, which the binding does not wrap
 	"os/exec":                         {},
 	"gocv.io/x/gocv":                  {"camera/gocv"},
 	"github.com/yalue/onnxruntime_go": {"runtime/engine"},

@@ -33,10 +33,17 @@ type Options struct {
 	Precision     models.Precision // Auto or empty takes the best for the provider
 	AllowFallback bool             // try the rest when what was asked for by name fails; the result is degraded
 	Threads       int              // of each CPU session; 0 is GOMAXPROCS
-	CacheDir      string           // where TensorRT keeps built engines; empty keeps none
 	Logger        *slog.Logger     // required
 
+	Cache    *Cache          // where TensorRT's engines are kept; nil keeps none
+	TensorRT TensorRTOptions // how engines are built
+	// Later leaves engines that are not cached to Build, and has the next provider answer until then. It needs a Cache.
+	Later    bool
+	Progress func(Build) // is told when the build of an engine begins and ends; may be nil, must not block
+	Baseline string      // file with the latencies of earlier starts; empty compares with none
+
 	tuning tuning
+	native backend // ONNX Runtime unless a test sets it
 }
 
 // tuning holds what BenchmarkPaced compares. The zero value is what it found best on two cores for a daemon that
@@ -57,15 +64,27 @@ type Report struct {
 	Threads        int       // of each session
 	LoadTime       time.Duration
 	GoldenErrors   map[string]float64 // by "graph.output": largest difference over largest reference value
+
+	Ran       []Share                  // what ran the graphs, by the sessions' own account; the longest first
+	Elsewhere string                   // graphs that ran wholly on another provider than Provider
+	Dropped   []string                 // options that this ONNX Runtime does not know, and that were left out
+	Build     Build                    // of TensorRT's engines
+	Latency   map[string]time.Duration // of one run of each graph, the shortest of a few
+	Slow      string                   // graphs that are slower than at this device's first good start; empty if none
 }
 
 // Engine holds the loaded graphs of one bundle. Its methods are safe for concurrent use.
 type Engine struct {
 	graphs  map[string]*Graph
-	report  Report
 	closing chan struct{}
 	once    sync.Once
 	err     error
+
+	mu      sync.Mutex
+	report  Report
+	track   *tracker
+	loader  *loader
+	pending []candidate // whose engines Build makes, best first
 }
 
 // Open loads the bundle with the first provider and precision that pass its golden test. Creating a session cannot
@@ -81,14 +100,23 @@ func Open(ctx context.Context, rt *Runtime, bundle *models.Bundle, opts Options)
 	}
 	e.report.LibraryVersion, e.report.Library = rt.Version(), rt.Path()
 	e.report.LoadTime, e.report.Threads = time.Since(start), opts.Threads
-	log := opts.Logger.With("component", "engine", "bundle", bundle.Manifest.Name,
+	e.compare()
+	e.announce()
+	return e, nil
+}
+
+// announce logs what runs.
+func (e *Engine) announce() {
+	log := e.loader.opts.Logger.With("component", "engine", "bundle", e.loader.bundle.Manifest.Name,
 		"provider", e.report.Provider, "precision", e.report.Precision)
 	if e.report.Degraded {
 		log.Warn("engine is degraded", "reason", e.report.Reason)
 	} else {
 		log.Info("engine is ready", "load_ms", e.report.LoadTime.Milliseconds())
 	}
-	return e, nil
+	if e.report.Slow != "" {
+		log.Warn("networks are slower than they were", "reason", e.report.Slow)
+	}
 }
 
 func open(ctx context.Context, rt *Runtime, bundle *models.Bundle, opts Options) (*Engine, error) {
@@ -100,10 +128,21 @@ func open(ctx context.Context, rt *Runtime, bundle *models.Bundle, opts Options)
 	if err != nil {
 		return nil, err
 	}
-	l := loader{rt: rt, bundle: bundle, golden: golden, opts: opts}
+	l := &loader{rt: rt, bundle: bundle, golden: golden, opts: opts, native: opts.native, track: newTracker(opts)}
+	if l.native == nil {
+		l.native = native{}
+	}
+	l.removeStale()
+	l.track.plan(l.missing(TensorRT, candidates))
 	var failed Provider
+	var pending []candidate
 	for _, c := range candidates {
 		if c.provider == failed {
+			continue
+		}
+		if l.later(c) {
+			pending = append(pending, c)
+			attempts = append(attempts, Attempt{c.provider, c.precision, StageBuild, errBuilding})
 			continue
 		}
 		e, lost := l.try(ctx, c)
@@ -111,8 +150,9 @@ func open(ctx context.Context, rt *Runtime, bundle *models.Bundle, opts Options)
 			return nil, errors.Join(err, e.Close())
 		}
 		if lost == nil {
-			e.report.Attempts = attempts
+			e.report.Attempts, e.loader, e.pending = attempts, l, pending
 			e.report.judge(opts, gpuPresent("/"))
+			l.track.loaded(c.provider, len(pending) > 0)
 			return e, nil
 		}
 		attempts = append(attempts, *lost)
@@ -137,7 +177,13 @@ func rejected(attempts []Attempt) error {
 func (e *Engine) Graph(name string) *Graph { return e.graphs[name] }
 
 // Report says what runs. The slices and maps in it belong to the engine.
-func (e *Engine) Report() Report { return e.report }
+func (e *Engine) Report() Report {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r := e.report
+	r.Build, r.Dropped = e.track.now(), e.track.left()
+	return r
+}
 
 // Close stops runs in flight, waits for them and frees the sessions. It is idempotent and may be called on nil.
 func (e *Engine) Close() error {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"sync"
+	"sync/atomic"
 )
 
 // Graph is one loaded graph with its tensors. One Run at a time; different graphs may run in parallel.
@@ -13,15 +14,31 @@ type Graph struct {
 	free            func()
 	closing         <-chan struct{}
 
-	running sync.Mutex // held by Run and by close
-	session *session   // nil once closed
+	busy    atomic.Bool // a run is under way
+	running sync.Mutex  // held by Run, replace and close
+	session session     // nil once closed
 
 	// The watcher stops a run whose context ends. It lives as long as the graph, because starting one for each run
 	// would allocate.
-	watch      chan (<-chan struct{}) // hands the run's Done channel to the watcher
-	finished   chan struct{}          // the run is over
-	terminated bool                   // set by the watcher before it takes from finished
+	watch      chan watched  // hands a run to the watcher
+	finished   chan struct{} // the run is over
+	terminated bool          // set by the watcher before it takes from finished
 	watcher    sync.WaitGroup
+}
+
+// session is a native session with its tensors. Only terminate and resume may be called while run is under way.
+type session interface {
+	run() error
+	terminate() // asks the run under way, or the next one, to stop
+	resume()    // takes that back
+	ran() ([]Share, error)
+	destroy() error
+}
+
+// watched is a run that the watcher looks after.
+type watched struct {
+	session session
+	done    <-chan struct{}
 }
 
 // Name returns the graph's contract name.
@@ -46,25 +63,24 @@ func find(tensors []binding, name string) []float32 {
 // start begins to watch over runs. Closing the channel stops the run in flight and refuses new ones.
 func (g *Graph) start(closing <-chan struct{}) {
 	g.closing = closing
-	g.watch, g.finished = make(chan (<-chan struct{})), make(chan struct{})
-	s := g.session
+	g.watch, g.finished = make(chan watched), make(chan struct{})
 	g.watcher.Go(func() {
-		for done := range g.watch {
-			g.supervise(s, done)
+		for run := range g.watch {
+			g.supervise(run)
 		}
 	})
 }
 
 // supervise watches one run.
-func (g *Graph) supervise(s *session, done <-chan struct{}) {
+func (g *Graph) supervise(run watched) {
 	select {
 	case <-g.finished:
 		return
-	case <-done:
+	case <-run.done:
 	case <-g.closing:
 	}
 	g.terminated = true
-	s.terminate()
+	run.session.terminate()
 	<-g.finished
 }
 
@@ -72,9 +88,11 @@ func (g *Graph) supervise(s *session, done <-chan struct{}) {
 // work, and Run returns the context's cause once it has; the outputs are then undefined. It returns ErrBusy if the
 // graph is running already and ErrClosed after Close. It allocates nothing when it succeeds.
 func (g *Graph) Run(ctx context.Context) error {
-	if !g.running.TryLock() {
+	if !g.busy.CompareAndSwap(false, true) {
 		return g.refusal(ErrBusy)
 	}
+	defer g.busy.Store(false)
+	g.running.Lock()
 	defer g.running.Unlock()
 	if g.session == nil || g.isClosing() {
 		return g.refusal(ErrClosed)
@@ -82,7 +100,7 @@ func (g *Graph) Run(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return g.wrap(context.Cause(ctx))
 	}
-	g.watch <- ctx.Done()
+	g.watch <- watched{g.session, ctx.Done()}
 	err := g.session.run()
 	g.finished <- struct{}{}
 	if g.terminated {
@@ -118,6 +136,17 @@ func (g *Graph) refusal(err error) error {
 }
 
 func (g *Graph) wrap(err error) error { return fmt.Errorf("running graph %s: %w", g.name, err) }
+
+// replace puts another session on the same tensors in place of the graph's, between two runs, and returns the old one.
+func (g *Graph) replace(with session) (old session, err error) {
+	g.running.Lock()
+	defer g.running.Unlock()
+	if g.session == nil || g.isClosing() {
+		return nil, g.wrap(ErrClosed)
+	}
+	old, g.session = g.session, with
+	return old, nil
+}
 
 // close waits for the run in flight and frees the session. The closing channel must be closed before.
 func (g *Graph) close() error {

@@ -97,67 +97,6 @@ func TestPlanOrder(t *testing.T) {
 	}
 }
 
-func TestTensorRTOptions(t *testing.T) {
-	int8Options, fp32 := tensorRTOptions(models.INT8), tensorRTOptions(models.FP32)
-	if int8Options["trt_int8_enable"] != "1" || int8Options["trt_fp16_enable"] != "1" {
-		t.Errorf("int8: %v", int8Options)
-	}
-	if fp32["trt_int8_enable"] != "0" || fp32["trt_fp16_enable"] != "0" {
-		t.Errorf("fp32: %v", fp32)
-	}
-	cfg := sessionConfig{model: []byte("a"), version: "1.27.0"}
-	plain, err := withCache(fp32, cfg, "board")
-	if err != nil || plain["trt_engine_cache_enable"] != "" {
-		t.Errorf("without a folder: %v, %v", plain, err)
-	}
-	cfg.cacheDir = filepath.Join(t.TempDir(), "engines")
-	cached, err := withCache(fp32, cfg, "board")
-	if err != nil || cached["trt_engine_cache_enable"] != "1" || cached["trt_int8_enable"] != "0" {
-		t.Errorf("with a folder: %v, %v", cached, err)
-	}
-	if info, err := os.Stat(cached["trt_engine_cache_path"]); err != nil || !info.IsDir() {
-		t.Errorf("the folder: %v", err)
-	}
-}
-
-// Two engines may share a cache folder only if nothing that went into them differs.
-func TestCacheKeyKnowsEverything(t *testing.T) {
-	base := sessionConfig{model: []byte("a"), version: "1.27.0"}
-	options := tensorRTOptions(models.FP16)
-	key := cacheKey(options, base, "board")
-	if key != cacheKey(tensorRTOptions(models.FP16), base, "board") {
-		t.Error("the key is not stable")
-	}
-	otherModel, otherVersion := base, base
-	otherModel.model, otherVersion.version = []byte("b"), "1.24.0"
-	for name, other := range map[string]string{
-		"model":   cacheKey(options, otherModel, "board"),
-		"version": cacheKey(options, otherVersion, "board"),
-		"options": cacheKey(tensorRTOptions(models.INT8), base, "board"),
-		"device":  cacheKey(options, base, "another board"),
-	} {
-		if other == key {
-			t.Errorf("another %s has the same key", name)
-		}
-	}
-}
-
-func TestDeviceIdentity(t *testing.T) {
-	root := t.TempDir()
-	if got := deviceIdentity(root); got != "" {
-		t.Errorf("an empty machine is %q", got)
-	}
-	if err := os.Mkdir(filepath.Join(root, "etc"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(root, "etc", "nv_tegra_release"), []byte("# R36"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if got := deviceIdentity(root); !strings.Contains(got, "# R36") {
-		t.Errorf("a Jetson is %q", got)
-	}
-}
-
 func TestRelativeError(t *testing.T) {
 	nan, inf := float32(math.NaN()), float32(math.Inf(1))
 	for name, c := range map[string]struct {

@@ -40,7 +40,7 @@ func libraryPlaces(option, variable, program string) []place {
 		place{"libonnxruntime.so", "the system's loader"})
 }
 
-// loadFirst loads the first library that works.
+// loadFirst loads the first library that works. The caller holds the environment's lock.
 func loadFirst(places []place) (path, version string, err error) {
 	tried := make([]string, 0, len(places))
 	for _, p := range places {
@@ -68,5 +68,11 @@ func tryLibrary(p place) (string, error) {
 			return "", errors.New("not a file")
 		}
 	}
-	return nativeLoad(p.path)
+	if !nativeOpen() {
+		return nativeLoad(p.path)
+	}
+	if p.path != environment.path {
+		return "", fmt.Errorf("this process has loaded %s before, and can have only one", environment.path)
+	}
+	return nativeVersion(), nil
 }

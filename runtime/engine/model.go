@@ -44,7 +44,7 @@ func LoadModel(rt *Runtime, data []byte, opts ModelOptions) (*Model, error) {
 	if err != nil {
 		return nil, fmt.Errorf("loading graph %s: %w", opts.Name, err)
 	}
-	l := loader{rt: rt, opts: Options{Threads: opts.Threads}}
+	l := loader{rt: rt, opts: Options{Threads: opts.Threads}, native: native{}}
 	g, _, err := l.graph(opts.Name, source{data, spec}, candidate{CPU, opts.Precision})
 	if err != nil {
 		return nil, fmt.Errorf("loading graph %s: %w", opts.Name, err)

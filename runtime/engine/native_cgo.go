@@ -3,6 +3,7 @@
 package engine
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"runtime"
@@ -13,8 +14,10 @@ import (
 	"github.com/vega-edge/vegad/models"
 )
 
-// nativeOpen, nativeLoad and nativeClose touch the binding's global environment; the caller holds its lock.
+// nativeOpen and nativeLoad touch the binding's global environment; the caller holds its lock.
 func nativeOpen() bool { return ort.IsInitialized() }
+
+func nativeVersion() string { return ort.GetVersion() }
 
 func nativeLoad(path string) (version string, err error) {
 	ort.SetSharedLibraryPath(path)
@@ -24,19 +27,35 @@ func nativeLoad(path string) (version string, err error) {
 	return ort.GetVersion(), nil
 }
 
-func nativeClose() error { return ort.DestroyEnvironment() }
-
-// session is an ONNX Runtime session with its tensors. The tensors' memory is Go memory that C keeps, so it is pinned
-// until destroy.
-type session struct {
-	native  *ort.AdvancedSession
-	options *ort.RunOptions
-	tensors []ort.Value
-	pins    runtime.Pinner
+// nativeSession is an ONNX Runtime session with its tensors. The tensors' memory is Go memory that C keeps, so it is
+// pinned until destroy.
+type nativeSession struct {
+	native   *ort.AdvancedSession
+	options  *ort.RunOptions
+	tensors  []ort.Value
+	pins     runtime.Pinner
+	profiler *profiler // until ran
+	blind    error     // why there is no profile
 }
 
-// newSession builds a session after the model's own tensors were compared with the manifest.
-func newSession(cfg sessionConfig, spec models.GraphSpec) (*session, Stage, error) {
+var _ session = (*nativeSession)(nil)
+
+// native is ONNX Runtime itself.
+type native struct{}
+
+var _ backend = native{}
+
+// probe tells whether a provider's libraries can be loaded.
+func (native) probe(cfg sessionConfig) error {
+	options, err := newSessionOptions(cfg)
+	if err != nil {
+		return withoutOrigin(err)
+	}
+	return options.Destroy()
+}
+
+// open builds a session after the model's own tensors were compared with the manifest.
+func (native) open(cfg sessionConfig, spec models.GraphSpec) (session, Stage, error) {
 	options, err := newSessionOptions(cfg)
 	if err != nil {
 		return nil, StageProvider, withoutOrigin(err)
@@ -45,14 +64,17 @@ func newSession(cfg sessionConfig, spec models.GraphSpec) (*session, Stage, erro
 	if err := checkModel(cfg.model, spec); err != nil {
 		return nil, StageContract, err
 	}
-	s := &session{}
+	s := &nativeSession{}
+	if cfg.profile {
+		s.profiler, s.blind = startProfiler(cfg.library, options)
+	}
 	if err := s.build(cfg, options); err != nil {
-		return nil, StageSession, errors.Join(err, s.destroy())
+		return nil, StageSession, errors.Join(withoutOrigin(err), s.destroy())
 	}
 	return s, "", nil
 }
 
-func (s *session) build(cfg sessionConfig, options *ort.SessionOptions) error {
+func (s *nativeSession) build(cfg sessionConfig, options *ort.SessionOptions) error {
 	inputNames, inputs, err := s.bind(cfg.inputs)
 	if err != nil {
 		return err
@@ -69,7 +91,7 @@ func (s *session) build(cfg sessionConfig, options *ort.SessionOptions) error {
 }
 
 // bind pins the tensors' memory and wraps it.
-func (s *session) bind(tensors []binding) ([]string, []ort.Value, error) {
+func (s *nativeSession) bind(tensors []binding) ([]string, []ort.Value, error) {
 	names, values := make([]string, len(tensors)), make([]ort.Value, len(tensors))
 	for i, t := range tensors {
 		s.pins.Pin(&t.data[0])
@@ -83,15 +105,25 @@ func (s *session) bind(tensors []binding) ([]string, []ort.Value, error) {
 	return names, values, nil
 }
 
-func (s *session) run() error { return s.native.RunWithOptions(s.options) }
+func (s *nativeSession) run() error { return s.native.RunWithOptions(s.options) }
 
 // terminate asks the run in flight, or the next one, to stop; resume takes that back. Neither can fail: they set a
 // flag in memory.
-func (s *session) terminate() { _ = s.options.Terminate() }
-func (s *session) resume()    { _ = s.options.UnsetTerminate() }
+func (s *nativeSession) terminate() { _ = s.options.Terminate() }
+func (s *nativeSession) resume()    { _ = s.options.UnsetTerminate() }
+
+// ran ends the session's profile and says which providers ran its nodes so far. It can be called once.
+func (s *nativeSession) ran() ([]Share, error) {
+	if s.profiler == nil {
+		return nil, cmp.Or(s.blind, errors.New("the session was not profiled"))
+	}
+	p := s.profiler
+	s.profiler = nil
+	return p.stop(s.native)
+}
 
 // destroy frees everything, in the reverse order of its making. No run may be in flight.
-func (s *session) destroy() error {
+func (s *nativeSession) destroy() error {
 	var errs []error
 	if s.native != nil {
 		errs = append(errs, s.native.Destroy())
@@ -101,6 +133,9 @@ func (s *session) destroy() error {
 	}
 	for _, t := range s.tensors {
 		errs = append(errs, t.Destroy())
+	}
+	if s.profiler != nil {
+		errs = append(errs, s.profiler.discard())
 	}
 	s.pins.Unpin()
 	return errors.Join(errs...)
@@ -157,17 +192,17 @@ func appendProvider(o *ort.SessionOptions, cfg sessionConfig) error {
 }
 
 func appendTensorRT(o *ort.SessionOptions, cfg sessionConfig) error {
-	values, err := withCache(tensorRTOptions(cfg.precision), cfg, deviceIdentity("/"))
-	if err != nil {
-		return err
-	}
 	p, err := ort.NewTensorRTProviderOptions()
 	if err != nil {
 		return err
 	}
 	defer p.Destroy() //nolint:errcheck // it only frees
-	if err := p.Update(values); err != nil {
+	dropped, err := applyOptions(p, cfg.options)
+	if err != nil {
 		return fmt.Errorf("setting TensorRT options: %w", err)
+	}
+	if len(dropped) > 0 && cfg.dropped != nil {
+		cfg.dropped(dropped)
 	}
 	if cfg.precision == models.INT8 {
 		// ONNX Runtime's own rewriting of Q/DQ pairs leaves graphs that TensorRT refuses.

@@ -12,18 +12,17 @@ import (
 var errNoCgo = errors.New("this program was built without cgo and cannot load ONNX Runtime")
 
 func nativeOpen() bool                  { return false }
+func nativeVersion() string             { return "" }
 func nativeLoad(string) (string, error) { return "", errNoCgo }
-func nativeClose() error                { return nil }
 
-type session struct{}
+type native struct{}
+
+var _ backend = native{}
 
 func declared([]byte) (inputs, outputs []signature, err error) { return nil, nil, errNoCgo }
 
-func newSession(sessionConfig, models.GraphSpec) (*session, Stage, error) {
+func (native) probe(sessionConfig) error { return errNoCgo }
+
+func (native) open(sessionConfig, models.GraphSpec) (session, Stage, error) {
 	return nil, StageSession, errNoCgo
 }
-
-func (*session) run() error     { return errNoCgo }
-func (*session) terminate()     {}
-func (*session) resume()        {}
-func (*session) destroy() error { return nil }

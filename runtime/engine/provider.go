@@ -28,6 +28,7 @@ const (
 	StageBundle   Stage = "bundle"   // reading the graph files
 	StageProvider Stage = "provider" // loading the provider's library and its device
 	StageContract Stage = "contract" // comparing a graph's tensors with the manifest
+	StageBuild    Stage = "build"    // waiting for TensorRT's engines, while something else answers
 	StageSession  Stage = "session"  // building a graph for the provider
 	StageGolden   Stage = "golden"   // comparing outputs with the bundle's reference
 )
@@ -122,6 +123,9 @@ func (r *Report) judge(opts Options, gpu bool) {
 	for i, a := range r.Attempts {
 		reasons[i] = a.Error()
 		broken = broken || a.Stage != StageProvider
+	}
+	if r.Elsewhere != "" && r.Provider != CPU {
+		reasons, broken = append(reasons, r.Elsewhere), true
 	}
 	r.Reason = strings.Join(reasons, "; ")
 	otherProvider := r.Provider != opts.Provider

@@ -16,8 +16,14 @@ var (
 	ErrNoLibrary     = errors.New("the ONNX Runtime library was not found")
 )
 
-// environment guards the one environment that ONNX Runtime's binding keeps for the whole process.
-var environment sync.Mutex
+// environment is the one ONNX Runtime of the process. Once loaded, the library stays: some builds abort while they are
+// unloaded, as on an Orin with cores switched off, and would turn a clean stop into a failure. Nothing is lost by it:
+// what a process leaves behind goes with it, and sessions are freed on their own.
+var environment struct {
+	sync.Mutex
+	path string // of the loaded library
+	used bool   // a Runtime is open
+}
 
 // RuntimeOptions says where the native library is.
 type RuntimeOptions struct {
@@ -45,13 +51,14 @@ func OpenRuntime(opts RuntimeOptions) (*Runtime, error) {
 	places := libraryPlaces(opts.Library, os.Getenv(LibraryVariable), program)
 	environment.Lock()
 	defer environment.Unlock()
-	if nativeOpen() {
+	if environment.used {
 		return nil, fmt.Errorf("opening ONNX Runtime: %w", ErrRuntimeOpen)
 	}
 	path, version, err := loadFirst(places)
 	if err != nil {
 		return nil, fmt.Errorf("opening ONNX Runtime: %w", err)
 	}
+	environment.path, environment.used = path, true
 	opts.Logger.Debug("ONNX Runtime is loaded", "component", "engine", "path", path, "version", version)
 	return &Runtime{path: path, version: version, open: true}, nil
 }
@@ -69,9 +76,9 @@ func (r *Runtime) Sessions() int {
 	return r.sessions
 }
 
-// Close unloads the library. It is idempotent and returns ErrSessionsLive, with nothing changed, while an engine is
-// open. Some builds of ONNX Runtime crash while they are unloaded on a Jetson with cores switched off; a program
-// that is about to exit anyway should close its engines and leave the Runtime open.
+// Close ends the use of the library, which stays in memory: see environment. It is idempotent and returns
+// ErrSessionsLive, with nothing changed, while an engine is open. After it, another Runtime can be opened on the same
+// library.
 func (r *Runtime) Close() error {
 	environment.Lock()
 	defer environment.Unlock()
@@ -83,10 +90,7 @@ func (r *Runtime) Close() error {
 	if r.sessions > 0 {
 		return fmt.Errorf("closing ONNX Runtime: %w (%d)", ErrSessionsLive, r.sessions)
 	}
-	r.open = false
-	if err := nativeClose(); err != nil {
-		return fmt.Errorf("closing ONNX Runtime: %w", err)
-	}
+	r.open, environment.used = false, false
 	return nil
 }
 

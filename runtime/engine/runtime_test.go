@@ -6,6 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -20,7 +21,16 @@ func openRuntime(library string) (*engine.Runtime, error) {
 	return engine.OpenRuntime(engine.RuntimeOptions{Library: library, Logger: slog.New(slog.DiscardHandler)})
 }
 
+// A process loads one library only, so what cannot be loaded is tried in a process that has none.
 func TestLibraryThatCannotBeLoaded(t *testing.T) {
+	if os.Getenv("VEGAD_TEST_LIBRARY") == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestLibraryThatCannotBeLoaded$", "-test.v")
+		cmd.Env = append(os.Environ(), "VEGAD_TEST_LIBRARY=1")
+		if out, err := cmd.CombinedOutput(); err != nil || strings.Count(string(out), "--- PASS: ") != 4 {
+			t.Errorf("%v\n%s", err, out)
+		}
+		return
+	}
 	text := filepath.Join(t.TempDir(), "libonnxruntime.so.1")
 	if err := os.WriteFile(text, []byte("hello"), 0o600); err != nil {
 		t.Fatal(err)
@@ -75,11 +85,60 @@ func TestRuntimeOpensOnceAndClosesIdempotently(t *testing.T) {
 	if _, err := engine.Open(t.Context(), rt, b, cpuOptions(models.FP32)); !errors.Is(err, engine.ErrRuntimeClosed) {
 		t.Errorf("opening an engine on a closed runtime: %v", err)
 	}
+	other := filepath.Join(t.TempDir(), "libonnxruntime.so.1")
+	if err := os.WriteFile(other, []byte("another"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := openRuntime(other); err == nil || !strings.Contains(err.Error(), "can have only one") {
+		t.Errorf("another library in the same process: %v", err)
+	}
 	again, err := openRuntime(enginetest.Library())
 	if err != nil {
 		t.Fatalf("opening again: %v", err)
 	}
 	if err := again.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestAbortAtExit stands for builds of ONNX Runtime that abort while they are unloaded or while the process runs its
+// exit handlers, as on an Orin with cores switched off: a clean stop stays one.
+func TestAbortAtExit(t *testing.T) {
+	if os.Getenv("VEGAD_TEST_ABORT") != "" {
+		rt := enginetest.Open(t)
+		openEngine(t, rt, modeltest.Default(), cpuOptions(models.FP32))
+		return
+	}
+	dir := t.TempDir()
+	code := "#include <stdlib.h>\n__attribute__((destructor)) static void end(void) { abort(); }\n"
+	if err := os.WriteFile(filepath.Join(dir, "a.c"), []byte(code), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	library := filepath.Join(dir, "a.so")
+	compile := exec.Command("gcc", "-shared", "-fPIC", "-o", library, filepath.Join(dir, "a.c"))
+	if out, err := compile.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	preload := append(os.Environ(), "LD_PRELOAD="+library, "VEGAD_TEST_ABORT=1")
+	plain := exec.Command("true")
+	plain.Env = preload
+	if err := plain.Run(); err == nil {
+		t.Fatal("a C program does not abort: this test proves nothing")
+	}
+	cmd := exec.Command(os.Args[0], "-test.run=^TestAbortAtExit$")
+	cmd.Env = preload
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// TestTheLibraryStaysLoaded: what is never unloaded cannot abort while it is unloaded.
+func TestTheLibraryStaysLoaded(t *testing.T) {
+	if err := enginetest.Open(t).Close(); err != nil {
+		t.Fatal(err)
+	}
+	maps, err := os.ReadFile("/proc/self/maps")
+	if err != nil || !strings.Contains(string(maps), "libonnxruntime.so") {
+		t.Errorf("it is gone, %v", err)
 	}
 }
