@@ -233,6 +233,17 @@ func (m *Manifest) listed() []listedFile {
 	return files
 }
 
+// FileRefs returns every file that the manifest names, each with its path, in a fixed order. The manifest itself and
+// its signature are not among them.
+func (m *Manifest) FileRefs() []FileRef {
+	listed := m.listed()
+	out := make([]FileRef, len(listed))
+	for i, f := range listed {
+		out[i] = f.ref
+	}
+	return out
+}
+
 func extraRef(name string, ref FileRef) FileRef {
 	if ref.Path == "" {
 		ref.Path = name

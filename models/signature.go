@@ -64,6 +64,12 @@ func verify(root *os.Root, manifest []byte, keys []ed25519.PublicKey) error {
 	if err != nil {
 		return err
 	}
+	return CheckSignature(manifest, text, keys)
+}
+
+// CheckSignature holds the content of a manifest.sig against a manifest, before anything in either is believed. It
+// returns ErrBadSignature when none of the keys made it.
+func CheckSignature(manifest, text []byte, keys []ed25519.PublicKey) error {
 	sig, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil {
 		return fmt.Errorf("%w: decoding %s: %w", ErrBadSignature, SignatureName, err)
