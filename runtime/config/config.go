@@ -39,6 +39,10 @@ type Config struct {
 	Provider string `yaml:"provider" default:"auto" oneof:"auto tensorrt cuda cpu"`
 	// CPU threads of the networks; 0 follows the CPU quota.
 	Threads int `yaml:"threads" default:"0" range:"0..256"`
+	// How TensorRT's engines are built and kept.
+	Engine Engine `yaml:"engine"`
+	// Bundles that are installed in the field.
+	Update Update `yaml:"update"`
 	// How often the networks are asked for a picture of the scene.
 	Observe Observe `yaml:"observe"`
 	// The MQTT broker.
@@ -59,6 +63,9 @@ type Config struct {
 	Scene Scene `yaml:"scene"`
 	// The log on standard error.
 	Log Log `yaml:"log"`
+
+	// Bundle was named on the command line, so that an installed one does not replace it.
+	BundlePinned bool `yaml:"-"`
 }
 
 // Identity names the robot after VDA 5050. Both names are levels of MQTT topics, hence the narrow alphabet.

@@ -48,6 +48,28 @@ type RuntimeState struct {
 	Degraded  bool            `json:"degraded"` // not what was configured or expected
 	Reason    string          `json:"reason,omitempty"`
 	Tried     []TriedProvider `json:"tried"` // in order, those that lost
+
+	Ran         []ProviderShare `json:"ran,omitempty"`         // by the sessions' own account, the longest first
+	EngineBuild *EngineBuild    `json:"engineBuild,omitempty"` // absent when nothing is or was to be built
+}
+
+// ProviderShare is how much of the networks one provider ran, in the test at the start.
+type ProviderShare struct {
+	Provider string  `json:"provider"`
+	Nodes    int     `json:"nodes"`
+	TimeMs   float64 `json:"timeMs"`
+}
+
+// EngineBuild is how far TensorRT's engines are.
+type EngineBuild struct {
+	State            string  `json:"state"` // waiting, building, done, failed or cancelled
+	Precision        string  `json:"precision,omitempty"`
+	Graph            string  `json:"graph,omitempty"` // at work
+	Done             int     `json:"done"`
+	Total            int     `json:"total"`
+	ElapsedSeconds   float64 `json:"elapsedSeconds"`
+	RemainingSeconds float64 `json:"remainingSeconds,omitempty"` // after the last builds; absent if not known
+	Reason           string  `json:"reason,omitempty"`
 }
 
 // TriedProvider is a provider that was tried and why it was not taken.
