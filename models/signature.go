@@ -19,6 +19,24 @@ var (
 // maxSignatureBytes bounds manifest.sig: 64 bytes in base64 and a line end.
 const maxSignatureBytes = 256
 
+// ParsePublicKey reads an ed25519 key as a file of trusted keys holds it: 32 bytes in base64, one line.
+func ParsePublicKey(text []byte) (ed25519.PublicKey, error) {
+	key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(key) != ed25519.PublicKeySize {
+		return nil, fmt.Errorf("a public key must be %d bytes in base64", ed25519.PublicKeySize)
+	}
+	return key, nil
+}
+
+// ParsePrivateKey reads the seed of an ed25519 key, in the same form.
+func ParsePrivateKey(text []byte) (ed25519.PrivateKey, error) {
+	seed, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
+	if err != nil || len(seed) != ed25519.SeedSize {
+		return nil, fmt.Errorf("a private key must be a seed of %d bytes in base64", ed25519.SeedSize)
+	}
+	return ed25519.NewKeyFromSeed(seed), nil
+}
+
 // Sign returns the content of manifest.sig for a manifest: the ed25519 signature of its bytes, in base64, one line.
 // The manifest holds the digest of every other file, so it covers the whole bundle.
 func Sign(manifest []byte, key ed25519.PrivateKey) []byte {

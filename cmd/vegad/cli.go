@@ -29,7 +29,8 @@ type commands struct {
 	Doctor   doctorCmd   `cmd:"" help:"Look for what may be wrong with this machine."`
 	Eval     evalCmd     `cmd:"" help:"Measure a bundle on simulated rooms that nobody trained on."`
 	Cameras  camerasCmd  `cmd:"" help:"List and try cameras."`
-	Model    modelCmd    `cmd:"" help:"Show and verify model bundles."`
+	Model    modelCmd    `cmd:"" help:"Show, verify, sign and install model bundles."`
+	Engine   engineCmd   `cmd:"" help:"Build, list and verify TensorRT's engines."`
 	Quantize quantizeCmd `cmd:"" help:"Convert networks to int8 and float16."`
 	Room     roomCmd     `cmd:"" help:"Simulated rooms."`
 	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of messages or of the configuration."`

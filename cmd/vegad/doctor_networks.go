@@ -44,10 +44,13 @@ func examineNetworks(ctx context.Context, cfg config.Config, log *slog.Logger) (
 
 // examineEngine loads the bundle as the daemon would.
 func examineEngine(ctx context.Context, rt *engine.Runtime, bundle *models.Bundle, cfg config.Config) finding {
-	e, err := engine.Open(ctx, rt, bundle, engine.Options{
-		Provider: engine.Provider(cfg.Provider), Precision: models.Precision(cfg.Precision), AllowFallback: true,
-		Threads: cfg.Threads, Logger: slog.New(slog.DiscardHandler),
-	})
+	cache, err := daemon.OpenCache(cfg, rt)
+	if err != nil {
+		return broken("engine", err.Error(), "give the folder of engines to the user that vegad runs as")
+	}
+	o := daemon.EngineOptions(cfg, cache, slog.New(slog.DiscardHandler))
+	o.Later = true // engines that are missing are named, not built
+	e, err := engine.Open(ctx, rt, bundle, o)
 	if err != nil {
 		return broken("engine", err.Error(), "try --provider cpu --precision fp32")
 	}
@@ -55,6 +58,12 @@ func examineEngine(ctx context.Context, rt *engine.Runtime, bundle *models.Bundl
 	detail := fmt.Sprintf("%s %s, golden test passed, loaded in %d ms with %d threads", r.Provider, r.Precision,
 		r.LoadTime.Milliseconds(), r.Threads)
 	var tried strings.Builder
+	for _, share := range r.Ran {
+		fmt.Fprintf(&tried, "\n%d nodes ran on %s", share.Nodes, share.Provider)
+	}
+	if r.Slow != "" {
+		fmt.Fprintf(&tried, "\nslower than at the first start: %s", r.Slow)
+	}
 	for _, a := range r.Attempts {
 		fmt.Fprintf(&tried, "\n%s", a)
 	}

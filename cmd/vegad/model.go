@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/ed25519"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -17,6 +16,14 @@ import (
 type modelCmd struct {
 	Show   modelShowCmd   `cmd:"" help:"Print what a bundle or a network is, layer by layer, and what it costs."`
 	Verify modelVerifyCmd `cmd:"" help:"Check every file of a bundle against its digest, and its signature."`
+	Budget modelBudgetCmd `cmd:"" help:"Estimate how long a bundle takes on each Jetson module."`
+
+	Keygen   modelKeygenCmd   `cmd:"" help:"Make a pair of keys for signing bundles."`
+	Sign     modelSignCmd     `cmd:"" help:"Sign a bundle."`
+	Install  modelInstallCmd  `cmd:"" help:"Install a signed bundle from a folder or a tar file."`
+	Activate modelActivateCmd `cmd:"" help:"Try an installed bundle from the next start on."`
+	Rollback modelRollbackCmd `cmd:"" help:"Go back to the bundle that ran before."`
+	List     modelListCmd     `cmd:"" help:"List the installed bundles."`
 }
 
 type modelVerifyCmd struct {
@@ -106,9 +113,9 @@ func readKeys(files []string) ([]ed25519.PublicKey, error) {
 		if err != nil {
 			return nil, fmt.Errorf("reading a public key: %w", err)
 		}
-		key, err := base64.StdEncoding.DecodeString(strings.TrimSpace(string(text)))
-		if err != nil || len(key) != ed25519.PublicKeySize {
-			return nil, fmt.Errorf("reading public key %s: it must be %d bytes in base64", file, ed25519.PublicKeySize)
+		key, err := models.ParsePublicKey(text)
+		if err != nil {
+			return nil, fmt.Errorf("reading public key %s: %w", file, err)
 		}
 		keys = append(keys, key)
 	}

@@ -31,6 +31,7 @@ func (o settings) load() (config.Config, error) {
 		cfg.Cameras = config.Default().Cameras
 		cfg.Cameras[0].URI = o.Camera
 	}
+	cfg.BundlePinned = o.Bundle != ""
 	for _, over := range []struct {
 		to   *string
 		flag string

@@ -161,8 +161,8 @@ func (d *daemon) fill(out *payload.Answer, a query.Answer, snap *scene.Snapshot)
 		out.AgeMs = max(0, milliseconds(camera.Now()-a.CaptureMono))
 	}
 	out.Model = &payload.Model{
-		Bundle: d.bundle.Manifest.Name + " " + d.bundle.Manifest.Version, Precision: string(d.report.Precision),
-		Provider: string(d.report.Provider), Degraded: d.report.Degraded,
+		Bundle: d.bundle.Manifest.Name + " " + d.bundle.Manifest.Version, Precision: string(d.engine.Report().Precision),
+		Provider: string(d.engine.Report().Provider), Degraded: d.engine.Report().Degraded,
 	}
 	out.Consistency = &a.Consistency
 	out.Objects = references(a.Objects, snap)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/vega-edge/vegad/camera"
 	"github.com/vega-edge/vegad/models"
+	"github.com/vega-edge/vegad/models/store"
 	"github.com/vega-edge/vegad/runtime/command"
 	"github.com/vega-edge/vegad/runtime/config"
 	"github.com/vega-edge/vegad/runtime/engine"
@@ -62,7 +63,8 @@ type daemon struct {
 	log      *slog.Logger
 	bundle   *models.Bundle
 	engine   *engine.Engine
-	report   engine.Report
+	store    *store.Store // of installed bundles; may be nil
+	trial    bool         // the bundle has to prove itself
 	memory   *scene.Memory
 	lexicon  *query.Lexicon
 	capture  *camera.Capture
@@ -91,6 +93,7 @@ type daemon struct {
 	observations atomic.Uint64 // taken into memory
 	newest       uint64        // sequence of the newest of them; guarded by the pipeline
 	ready        atomic.Bool
+	abandoned    atomic.Bool // an engine is still being built while the process ends
 }
 
 // Run watches the configured camera and answers questions until ctx ends (nil), a film ends (nil), or something that
@@ -111,7 +114,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, rt.Close()) }()
+	defer func() { err = errors.Join(err, d.unload(rt)) }()
 	if err := d.load(ctx, rt); ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		return nil // stopped while it started
 	} else if err != nil {
@@ -130,26 +133,6 @@ func (d *daemon) setLimits() {
 	d.clients = newClients(l.MaxAskPerSecondPerClient)
 	d.eventBudget = newBudget(e.MaxPerSecond, eventBurst)
 	d.meter.last = d.started
-}
-
-// load opens the bundle and its engine.
-func (d *daemon) load(ctx context.Context, rt *engine.Runtime) error {
-	dir, err := FindBundle(d.cfg)
-	if err != nil {
-		return err
-	}
-	if d.bundle, err = models.Open(dir); err != nil {
-		return fmt.Errorf("opening bundle %s: %w", d.cfg.Bundle, err)
-	}
-	d.engine, err = engine.Open(ctx, rt, d.bundle, engine.Options{
-		Provider: engine.Provider(d.cfg.Provider), Precision: models.Precision(d.cfg.Precision), AllowFallback: true,
-		Threads: d.cfg.Threads, Logger: d.log,
-	})
-	if err != nil {
-		return fmt.Errorf("loading bundle %s: %w", d.cfg.Bundle, err)
-	}
-	d.report = d.engine.Report()
-	return nil
 }
 
 // FindBundle returns the folder of the configured bundle. A name is looked up in the configured folders, then in
@@ -234,6 +217,8 @@ func (d *daemon) serve(ctx context.Context) (err error) {
 	group.Go(func() error { return d.attend(inner, noticer) })
 	group.Go(func() error { return d.remember(inner) })
 	group.Go(func() error { return d.pet(inner) })
+	group.Go(func() error { return d.build(inner) })
+	group.Go(func() error { return d.probation(inner) })
 	err = group.Wait()
 	d.say(d.notify.Stopping())
 	if errors.Is(err, errEnded) || ctx.Err() != nil {

@@ -21,7 +21,7 @@ const stateEvery = 30 * time.Second
 func (d *daemon) announce() {
 	m := d.bundle.Manifest
 	digests := map[string]string{models.ManifestName: d.bundle.Digest()}
-	for name, f := range m.Precisions[d.report.Precision].Files {
+	for name, f := range m.Precisions[d.engine.Report().Precision].Files {
 		digests[name] = f.SHA256
 	}
 	kinds := make([]string, 0, len(query.Supported()))
@@ -30,7 +30,7 @@ func (d *daemon) announce() {
 	}
 	sheet := payload.Factsheet{
 		VegadVersion: d.o.Version, Bundle: payload.Bundle{Name: m.Name, Version: m.Version, Digests: digests},
-		Provider: string(d.report.Provider), Precision: string(d.report.Precision), Kinds: kinds,
+		Provider: string(d.engine.Report().Provider), Precision: string(d.engine.Report().Precision), Kinds: kinds,
 		Labels: m.Labels, Colors: m.Colors,
 		Cameras: []payload.FactsheetCamera{{Name: d.cfg.Cameras[0].Name, Calibrated: d.pipeline.Calibrated()}},
 		Limits: payload.Limits{
@@ -85,6 +85,7 @@ func changed(a, b payload.State) bool {
 			cameras[i] = payload.CameraState{Name: c.Name, State: c.State, Reconnects: c.Reconnects, LastError: c.LastError}
 		}
 		s.Cameras = cameras
+		s.Runtime.EngineBuild = steady(s.Runtime.EngineBuild)
 	}
 	return !reflect.DeepEqual(a, b)
 }
@@ -107,20 +108,18 @@ func (d *daemon) state() payload.State {
 			Reconnects: c.Reconnects, LastError: c.LastError,
 		}},
 		Runtime: payload.RuntimeState{
-			Provider: string(d.report.Provider), Precision: string(d.report.Precision), Degraded: d.report.Degraded,
-			Reason: d.report.Reason,
+			Provider: string(d.engine.Report().Provider), Precision: string(d.engine.Report().Precision), Degraded: d.engine.Report().Degraded,
+			Reason: d.engine.Report().Reason,
 		},
 		PoseSource: string(d.memory.Snapshot().PoseSource),
 	}
-	for _, a := range d.report.Attempts {
-		s.Runtime.Tried = append(s.Runtime.Tried, payload.TriedProvider{Provider: string(a.Provider), Reason: a.Error()})
-	}
+	d.describe(&s.Runtime)
 	s.Errors = append(d.errors(c), d.insecurities()...)
 	switch {
 	case !d.ready.Load():
 		s.Health = payload.HealthStarting
-	case d.stopped.Load(), d.box.Stats().Failure != "",
-		d.report.Degraded || s.Cameras[0].State == "stalled" || s.Cameras[0].State == "lost":
+	case d.stopped.Load(), d.box.Stats().Failure != "", d.engine.Report().Degraded,
+		s.Cameras[0].State == "stalled", s.Cameras[0].State == "lost":
 		s.Health = payload.HealthDegraded
 	}
 	return s
@@ -137,12 +136,13 @@ func (d *daemon) errors(c camera.CaptureStats) []payload.Error {
 			ErrorReferences: []payload.ErrorReference{{ReferenceKey: "camera", ReferenceValue: name}},
 		})
 	}
-	if d.report.Degraded {
+	if d.engine.Report().Degraded {
 		out = append(out, payload.Error{
-			ErrorType: "runtime", ErrorLevel: payload.LevelWarning, ErrorDescription: d.report.Reason,
+			ErrorType: "runtime", ErrorLevel: payload.LevelWarning, ErrorDescription: d.engine.Report().Reason,
 			ErrorHint: "vegad doctor says what is missing",
 		})
 	}
+	out = append(out, d.slow()...)
 	if failure := d.box.Stats().Failure; failure != "" {
 		out = append(out, payload.Error{
 			ErrorType: "outbox", ErrorLevel: payload.LevelUrgent, ErrorDescription: failure,

@@ -92,14 +92,14 @@ func (d *daemon) first(url string) {
 		return
 	}
 	d.say(d.notify.Ready())
-	d.say(d.notify.Status(fmt.Sprintf("watching with %s %s", d.report.Provider, d.report.Precision)))
+	d.say(d.notify.Status(fmt.Sprintf("watching with %s %s", d.engine.Report().Provider, d.engine.Report().Precision)))
 	d.log.Info("ready", "broker", url, "start_ms", time.Since(d.started).Milliseconds())
 	if d.o.OnReady != nil {
 		m := d.bundle.Manifest
 		d.o.OnReady(Info{
 			Broker: url, Manufacturer: d.cfg.Identity.Manufacturer, Serial: d.cfg.Identity.SerialNumber,
-			Prefix: d.cfg.Broker.Prefix, Bundle: m.Name + " " + m.Version, Precision: string(d.report.Precision),
-			Provider: string(d.report.Provider), Degraded: d.report.Degraded, Reason: d.report.Reason,
+			Prefix: d.cfg.Broker.Prefix, Bundle: m.Name + " " + m.Version, Precision: string(d.engine.Report().Precision),
+			Provider: string(d.engine.Report().Provider), Degraded: d.engine.Report().Degraded, Reason: d.engine.Report().Reason,
 		})
 	}
 }
