@@ -27,11 +27,11 @@ export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2
 	python3-torch libopenblas0-pthread python3-onnx python3-matplotlib
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano bundles bench-quant measure fuzz vuln sbom \
-	reproducible clean
+.PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano bundles bench-quant measure onnxruntime-gpu \
+	gpu-test fuzz vuln sbom reproducible clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$", $$2); printf "  make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 demo: build ## render a room, watch it as a camera, ask six questions over MQTT (SEED=7, CAMERA=/dev/video0)
 	@$(RUN) bin/vegad demo $(if $(SEED),--seed "$$SEED") $(if $(CAMERA),--camera "$$CAMERA")
@@ -84,6 +84,12 @@ bundles: build ## convert the bundle BUNDLE (nano) to fp16 and int8, in place, a
 
 bench-quant: build ## hold int8 conversion against onnxruntime.quantization (BENCH_ROOMS=64 samples each)
 	@.make/bench-quant '$(TAGS)' '$(BUNDLE)' '$(BENCH_ROOMS)'
+
+onnxruntime-gpu: ## fetch the ONNX Runtime with CUDA and TensorRT providers for tests on x86-64 (500 MB)
+	@.make/onnxruntime-gpu
+
+gpu-test: setup ## run BUNDLE (nano) on the GPU providers of this machine; without a GPU it says skipped
+	@.make/gpu-test '$(BUNDLE)'
 
 fuzz: setup ## run every fuzz target for FUZZTIME each (60s)
 	@.make/fuzz '$(TAGS)' '$(FUZZTIME)'
