@@ -302,6 +302,28 @@ func TestTheSessionSaysWhereItRan(t *testing.T) {
 	}
 }
 
+// Below systemd /tmp can only be read, and the runtime directory is the place for what lasts a moment.
+func TestTheProfileLiesInTheRuntimeDirectory(t *testing.T) {
+	rt := enginetest.Open(t)
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", "/nowhere")
+	blind := openEngine(t, rt, modeltest.Default(), cpuOptions(models.FP32))
+	if r := blind.Report(); len(r.Ran) != 0 || r.Degraded ||
+		!strings.Contains(r.Elsewhere, "could not be read where the graphs ran") {
+		t.Errorf("without a place: %+v, %q", r.Ran, r.Elsewhere)
+	}
+	if err := blind.Close(); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("RUNTIME_DIRECTORY", dir+":/other")
+	if r := openEngine(t, rt, modeltest.Default(), cpuOptions(models.FP32)).Report(); len(r.Ran) != 1 {
+		t.Errorf("in the runtime directory: %+v, %q", r.Ran, r.Elsewhere)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("%d profiles are left, %v", len(left), err)
+	}
+}
+
 func TestALaterStartIsHeldAgainstTheFirst(t *testing.T) {
 	rt := enginetest.Open(t)
 	o := cpuOptions(models.FP32)

@@ -67,6 +67,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"strings"
 	"unsafe"
 
 	ort "github.com/yalue/onnxruntime_go"
@@ -79,7 +80,9 @@ type profiler struct {
 
 // startProfiler turns profiling on in the options of a session that is about to be made.
 func startProfiler(library string, options *ort.SessionOptions) (*profiler, error) {
-	dir, err := os.MkdirTemp("", "vegad-profile-")
+	// Below systemd everything else, /tmp too, can only be read.
+	scratch, _, _ := strings.Cut(os.Getenv("RUNTIME_DIRECTORY"), ":")
+	dir, err := os.MkdirTemp(scratch, "vegad-profile-")
 	if err != nil {
 		return nil, fmt.Errorf("making room for a profile: %w", err)
 	}
