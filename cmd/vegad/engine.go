@@ -65,7 +65,7 @@ type engineBuildCmd struct {
 	engineCache
 	Bundle    string `arg:"" optional:"" help:"Name or folder; without one, the configured bundle."`
 	Precision string `default:"auto" enum:"auto,fp32,fp16,int8" help:"fp32, fp16, int8 or auto (the first that passes)."`
-	Context   string `placeholder:"DIR" help:"Write models that hold their engines (EPContext) instead of filling the cache."`
+	Context   string `placeholder:"DIR" help:"Write models that hold their engines (EPContext) and fill no cache."`
 	JSON      bool   `name:"json" help:"Print JSON."`
 }
 

@@ -1,8 +1,8 @@
 // Package store keeps the model bundles that were installed on a robot and decides which one runs.
 //
-// A bundle is installed only if a trusted key has signed it, into a folder named after its digest. Activating it puts it
-// on trial: each start that tries it is counted on the disk before it is loaded. A trial that holds is confirmed; one
-// that fails, or that has used up its starts, gives way to what ran before, by itself.
+// A bundle is installed only if a trusted key has signed it, into a folder named after its digest. Activating it puts
+// it on trial: each start that tries it is counted on the disk before it is loaded. A trial that holds is confirmed;
+// one that fails, or that has used up its starts, gives way to what ran before, by itself.
 //
 // The state is one file that is replaced by a rename, so that a power cut at any moment leaves the old state or the new
 // one. Folders are complete before the state names them.

@@ -51,8 +51,8 @@ func OpenStore(cfg config.Config, log *slog.Logger) (*store.Store, error) {
 	return store.Open(c)
 }
 
-// OpenCache opens the cache of TensorRT's engines. It returns nil if the configuration names no folder and systemd gives
-// none: then engines are built at every start.
+// OpenCache opens the cache of TensorRT's engines. It returns nil if the configuration names no folder and systemd
+// gives none: then engines are built at every start.
 func OpenCache(cfg config.Config, rt *engine.Runtime) (*engine.Cache, error) {
 	dir, key := string(cfg.Engine.Dir), string(cfg.Engine.KeyFile)
 	if given, _, _ := strings.Cut(os.Getenv("CACHE_DIRECTORY"), ":"); dir == "" && given != "" {
@@ -84,8 +84,8 @@ func EngineOptions(cfg config.Config, cache *engine.Cache, log *slog.Logger) eng
 	return o
 }
 
-// ProveOn returns how a bundle is tried before it is activated: its engines are built into the cache and its golden test
-// runs, beside whatever else the runtime runs.
+// ProveOn returns how a bundle is tried before it is activated: its engines are built into the cache and its golden
+// test runs, beside whatever else the runtime runs.
 func ProveOn(rt *engine.Runtime, cfg config.Config, log *slog.Logger) store.Prove {
 	return func(ctx context.Context, b *models.Bundle) error {
 		cache, err := OpenCache(cfg, rt)
@@ -222,6 +222,7 @@ func (d *daemon) probation(ctx context.Context) error {
 // describe says what ran the networks and how far the engines are.
 func (d *daemon) describe(s *payload.RuntimeState) {
 	r := d.engine.Report()
+	s.Provider, s.Precision, s.Degraded, s.Reason = string(r.Provider), string(r.Precision), r.Degraded, r.Reason
 	for _, a := range r.Attempts {
 		s.Tried = append(s.Tried, payload.TriedProvider{Provider: string(a.Provider), Reason: a.Error()})
 	}

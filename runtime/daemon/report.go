@@ -107,10 +107,6 @@ func (d *daemon) state() payload.State {
 			Name: d.cfg.Cameras[0].Name, State: cameraStates[c.State], FPS: math.Round(c.FPS*10) / 10, Skipped: c.Skipped,
 			Reconnects: c.Reconnects, LastError: c.LastError,
 		}},
-		Runtime: payload.RuntimeState{
-			Provider: string(d.engine.Report().Provider), Precision: string(d.engine.Report().Precision), Degraded: d.engine.Report().Degraded,
-			Reason: d.engine.Report().Reason,
-		},
 		PoseSource: string(d.memory.Snapshot().PoseSource),
 	}
 	d.describe(&s.Runtime)
@@ -118,7 +114,7 @@ func (d *daemon) state() payload.State {
 	switch {
 	case !d.ready.Load():
 		s.Health = payload.HealthStarting
-	case d.stopped.Load(), d.box.Stats().Failure != "", d.engine.Report().Degraded,
+	case d.stopped.Load(), d.box.Stats().Failure != "", s.Runtime.Degraded,
 		s.Cameras[0].State == "stalled", s.Cameras[0].State == "lost":
 		s.Health = payload.HealthDegraded
 	}

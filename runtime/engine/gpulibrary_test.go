@@ -28,8 +28,8 @@ func gpuLibrary(t *testing.T) string {
 	return path
 }
 
-// inChild runs the test once more in a process of its own, which has not loaded another library. It tells whether this is
-// that process.
+// inChild runs the test once more in a process of its own, which has not loaded another library. It tells whether this
+// is that process.
 func inChild(t *testing.T) bool {
 	t.Helper()
 	const mark = "VEGAD_TEST_GPU"
