@@ -26,16 +26,27 @@ type State string
 const (
 	StateConnecting State = "connecting" // no picture yet since the start
 	StateStreaming  State = "streaming"
-	StateStalled    State = "stalled" // pictures stopped without an error; being opened again
-	StateLost       State = "lost"    // the device failed; being opened again
-	StateEnded      State = "ended"   // Run has returned
+	StateBlack      State = "black"     // pictures arrive, but nothing can be recognised; they are withheld
+	StateBlurred    State = "blurred"   // pictures arrive, but out of focus or smeared; they are handed on
+	StateStalled    State = "stalled"   // pictures stopped without an error; being opened again
+	StateFrozen     State = "frozen"    // the same picture came again and again; being opened again
+	StateWrongSize  State = "wrongSize" // pictures of a size that does not fit; being opened again
+	StateLost       State = "lost"      // the device failed; being opened again
+	StateEnded      State = "ended"     // Run has returned
 )
 
 // ErrTruncated marks the end of a film that announces more pictures than it holds. Opening it again would not help.
 var ErrTruncated = errors.New("film is cut short")
 
-// errStalled is why a session ends whose source delivers nothing.
-var errStalled = errors.New("no picture arrives")
+// ErrDamaged marks a picture that a source received but could not decode. It is counted and the next one is read.
+var ErrDamaged = errors.New("picture is damaged")
+
+// Why sessions end whose sources do not fail by themselves.
+var (
+	errStalled   = errors.New("no picture arrives")
+	errFrozen    = errors.New("the same picture comes again and again")
+	errWrongSize = errors.New("pictures have the wrong size")
+)
 
 // CaptureConfig describes how one camera is kept running. Open and Logger are required.
 type CaptureConfig struct {
@@ -52,9 +63,20 @@ type CaptureConfig struct {
 	StallAfter time.Duration // longest silence between two pictures; 3 s if zero
 	BackoffMin time.Duration // ceiling of the first pause before opening again; 250 ms if zero
 	BackoffMax time.Duration // ceiling of all pauses; 10 s if zero
+	// FreezeAfter is how long a picture may stay the same, to the last bit of a sample, before the camera counts as
+	// frozen and is opened again; repetitions are withheld after a quarter of it. Zero never does.
+	FreezeAfter time.Duration
+	// Inspect withholds black pictures from Next, and tells in Stats of black and of blurred ones.
+	Inspect bool
+	// Fits tells what is wrong with a size of pictures, in pixels; a camera that delivers such is opened again. Nil takes
+	// any. It is called when the size changes.
+	Fits func(width, height int) error
 	// MaxFailures ends Run with the error after so many failures in a row without a picture; zero never gives up.
 	MaxFailures int
 }
+
+// Delivers tells whether pictures arrive in this state, whatever they show.
+func (s State) Delivers() bool { return s == StateStreaming || s == StateBlack || s == StateBlurred }
 
 // CaptureStats counts since the start of Run.
 type CaptureStats struct {
@@ -63,11 +85,21 @@ type CaptureStats struct {
 	Skipped    uint64        // pictures replaced before anybody took them
 	Reconnects uint64        // times that pictures came back after a loss
 	Stalls     uint64        // times that a silent source was given up
-	Errors     uint64        // failed openings and failed reads, without stalls
+	Errors     uint64        // failed openings and failed reads, without the following
+	Freezes    uint64        // times that a frozen camera was given up
+	WrongSizes uint64        // times that a camera was given up for the size of its pictures
+	Damaged    uint64        // pictures that could not be decoded
+	Blackouts  uint64        // times that pictures became black
+	Blurs      uint64        // times that pictures became blurred
+	ClockJumps uint64        // times that capture times jumped back; they are corrected
+	Withheld   uint64        // pictures that were not handed on: black ones and repetitions
 	LastFrame  time.Duration // capture time of the newest picture on the clock of Now; zero before the first
 	LastError  string        // the newest error or stall; it stays after the camera has recovered
-	FPS        float64       // rate of arrival over the last second or so; zero unless streaming
+	FPS        float64       // rate of arrival over the last second or so; zero while none arrive
 }
+
+// handedOn counts the pictures that showed something.
+func (s CaptureStats) handedOn() uint64 { return s.Frames - s.Withheld }
 
 // Capture keeps one camera running: it reads in a goroutine of its own, gives up a source that fails or falls silent,
 // and opens it again with a growing, jittered pause. One goroutine calls Run, one calls Next, any may call Stats.
@@ -77,9 +109,16 @@ type Capture struct {
 	space  chan struct{} // capacity 1: slot was emptied
 	ended  chan struct{} // closed when Run returns
 
+	// Of the reader of the present session.
+	eye   inspector
+	clock monotone
+	size  [2]int // of pictures that fit
+
 	mu     sync.Mutex
 	slot   *Frame
 	seq    uint64
+	fresh  bool  // the present session has shown nothing new yet
+	begun  bool  // some session has
 	endErr error // why Next fails after the end
 	stats  CaptureStats
 	rate   meter
@@ -97,6 +136,7 @@ func NewCapture(config CaptureConfig) *Capture {
 		space:  make(chan struct{}, 1),
 		ended:  make(chan struct{}),
 		stats:  CaptureStats{State: StateConnecting},
+		eye:    inspector{freezeAfter: config.FreezeAfter},
 	}
 }
 
@@ -119,9 +159,9 @@ func (c *Capture) Run(ctx context.Context) error {
 func (c *Capture) supervise(ctx context.Context) error {
 	pause, failures := backoff{low: c.config.BackoffMin, high: c.config.BackoffMax}, 0
 	for ctx.Err() == nil {
-		before, began := c.Stats().Frames, time.Now()
+		before, began := c.Stats().handedOn(), time.Now()
 		err := c.session(ctx)
-		delivered := c.Stats().Frames > before
+		delivered := c.Stats().handedOn() > before
 		if finished, err := c.finished(err, delivered); finished {
 			return err
 		}
@@ -222,7 +262,7 @@ func (c *Capture) Stats() CaptureStats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	s := c.stats
-	if s.State == StateStreaming {
+	if s.State.Delivers() {
 		s.FPS = c.rate.perSecond()
 	}
 	return s

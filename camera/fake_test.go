@@ -5,6 +5,8 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"math"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,6 +19,10 @@ type step struct {
 	err   error           // nil delivers a picture
 	hang  bool            // wait until Close
 	stuck <-chan struct{} // wait for this channel whatever happens, as a driver can
+
+	paint func(*Frame)  // draws the picture; one of 32x24 pixels
+	size  [2]int        // instead
+	back  time.Duration // the driver's clock lags by so much
 }
 
 // fake is a camera that follows a script, and checks that it is used as the contract says.
@@ -76,9 +82,69 @@ func (f *fake) act(ctx context.Context, s step) (*Frame, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	frame := f.pool.Get(4, 2, BGR8)
-	frame.Stamp(Now())
+	if s.paint == nil {
+		frame := f.pool.Get(4, 2, BGR8)
+		frame.Stamp(Now())
+		return frame, nil
+	}
+	if s.size == [2]int{} {
+		s.size = [2]int{32, 24}
+	}
+	frame := f.pool.Get(s.size[0], s.size[1], BGR8)
+	s.paint(frame)
+	frame.Stamp(Now() - s.back)
 	return frame, nil
+}
+
+// painted is n pictures of one kind.
+func painted(n int, gap time.Duration, paint func(*Frame)) []step {
+	s := make([]step, n)
+	for i := range s {
+		s[i] = step{after: gap, paint: paint}
+	}
+	return s
+}
+
+// scenery paints another picture each time, with edges and noise.
+func scenery() func(*Frame) {
+	dice := rand.New(rand.NewPCG(1, 2))
+	return func(f *Frame) {
+		at := dice.IntN(f.Width)
+		for i := range f.Pix {
+			f.Pix[i] = byte(60 + dice.IntN(8))
+			if x := i % f.Stride / 3; (x+at)/6%2 == 0 {
+				f.Pix[i] += 120
+			}
+		}
+	}
+}
+
+// still paints the same picture each time.
+func still(f *Frame) {
+	for i := range f.Pix {
+		f.Pix[i] = byte(100 + i%97)
+	}
+}
+
+// lensCap paints the noise of a covered sensor.
+func lensCap() func(*Frame) {
+	dice := rand.New(rand.NewPCG(3, 4))
+	return func(f *Frame) {
+		for i := range f.Pix {
+			f.Pix[i] = byte(dice.IntN(24))
+		}
+	}
+}
+
+// mist paints gentle slopes, as a lens does that is far out of focus.
+func mist() func(*Frame) {
+	dice := rand.New(rand.NewPCG(5, 6))
+	return func(f *Frame) {
+		for i := range f.Pix {
+			x := float64(i%f.Stride/3) / float64(f.Width)
+			f.Pix[i] = byte(128 + 90*math.Sin(12*x) + 2*dice.Float64())
+		}
+	}
 }
 
 func (f *fake) Close() error {

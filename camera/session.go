@@ -33,6 +33,10 @@ func (c *Capture) session(ctx context.Context) error {
 		capture: c, quit: make(chan struct{}), done: make(chan struct{}),
 		deadline: time.Now().Add(c.config.OpenWithin),
 	}
+	c.mu.Lock()
+	c.fresh = true
+	c.eye.reopen(c.stats.State == StateFrozen, time.Now())
+	c.mu.Unlock()
 	inner, cancel := context.WithCancel(ctx)
 	defer cancel()
 	s.tasks.Go(func() { s.run(inner) })
@@ -55,6 +59,12 @@ func (c *Capture) conclude(err error) error {
 	case errors.Is(err, errStalled):
 		c.stats.Stalls++
 		c.stats.State = StateStalled
+	case errors.Is(err, errFrozen):
+		c.stats.Freezes++
+		c.stats.State = StateFrozen
+	case errors.Is(err, errWrongSize):
+		c.stats.WrongSizes++
+		c.stats.State = StateWrongSize
 	default:
 		c.stats.Errors++
 		c.stats.State = StateLost
@@ -148,12 +158,15 @@ func (s *session) run(ctx context.Context) {
 	defer s.close(source)
 	for {
 		f, err := source.Read(ctx)
+		if errors.Is(err, ErrDamaged) {
+			s.capture.damaged(err) // should no sound one follow, the stall is noticed
+			continue
+		}
 		if err != nil {
 			s.err = wrapRead(err)
 			return
 		}
-		if !s.deliver(f) {
-			s.err = context.Canceled
+		if s.err = s.deliver(f); s.err != nil {
 			return
 		}
 	}
@@ -177,24 +190,27 @@ func (s *session) own(source Source) bool {
 	return true
 }
 
-// deliver passes a picture on and sets the next deadline. It is false when the session was abandoned meanwhile; the
-// picture is then released.
-func (s *session) deliver(f *Frame) bool {
+// deliver passes a picture on and sets the next deadline. Its error ends the session: the picture says that the camera
+// must be opened again, or the session was abandoned meanwhile. What is not passed on is released.
+func (s *session) deliver(f *Frame) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.abandoned {
 		f.Release()
-		return false
+		return context.Canceled
 	}
-	s.capture.arrived(f, !s.delivered)
 	s.delivered = true
-	if !s.awaitSpace() {
-		f.Release()
-		return false
+	usable, err := s.capture.arrived(f)
+	if usable && !s.awaitSpace() {
+		usable, err = false, context.Canceled
 	}
-	s.capture.put(f)
+	if usable {
+		s.capture.put(f)
+	} else {
+		f.Release()
+	}
 	s.deadline = time.Now().Add(s.capture.config.StallAfter)
-	return true
+	return err
 }
 
 // awaitSpace lets the reader wait until the consumer has taken the picture before, where the policy says so. It is
@@ -213,27 +229,100 @@ func (s *session) awaitSpace() bool {
 	return !s.abandoned
 }
 
-// arrived numbers a picture and counts it.
-func (c *Capture) arrived(f *Frame, first bool) {
+// arrived numbers, counts and judges a picture. It is false for one that shows nothing worth handing on, and an error
+// when the camera must be opened again.
+func (c *Capture) arrived(f *Frame) (usable bool, err error) {
+	now := time.Now()
+	taken, jump := c.clock.correct(f.Mono, Now())
+	if taken != f.Mono {
+		f.Stamp(taken)
+	}
+	verdict, err := c.judge(f, now)
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.seq++
 	f.Seq = c.seq
-	if first {
-		c.begin(f)
-	}
-	c.rate.tick(time.Now())
-	c.stats.State = StateStreaming
 	c.stats.Frames++
 	c.stats.LastFrame = f.Mono
+	if jump > 0 {
+		c.stats.ClockJumps++
+		c.stats.LastError = fmt.Sprintf("the camera's clock jumped back by %v", jump.Round(time.Millisecond))
+	}
+	if err == nil && verdict != stale {
+		if c.fresh {
+			c.begin(f)
+		}
+		c.rate.tick(now)
+		c.see()
+	}
+	if verdict == sound && err == nil {
+		return true, nil
+	}
+	c.stats.Withheld++
+	return false, err
 }
 
-// begin notes that pictures flow, for the first time or again.
+// judge looks at a picture as far as the configuration wants it.
+func (c *Capture) judge(f *Frame, now time.Time) (sight, error) {
+	if size := [2]int{f.Width, f.Height}; c.config.Fits != nil && size != c.size {
+		if err := c.config.Fits(f.Width, f.Height); err != nil {
+			return stale, fmt.Errorf("%w: %w", errWrongSize, err)
+		}
+		c.size = size
+	}
+	if !c.config.Inspect && c.config.FreezeAfter <= 0 {
+		return sound, nil
+	}
+	verdict := c.eye.judge(f, now)
+	switch {
+	case verdict == frozen:
+		return stale, fmt.Errorf("%w for %v", errFrozen, now.Sub(c.eye.changed).Round(time.Millisecond))
+	case verdict == dark && !c.config.Inspect:
+		return sound, nil
+	}
+	return verdict, nil
+}
+
+// see follows what the pictures show. It is called with mu held.
+func (c *Capture) see() {
+	state := StateStreaming
+	if c.config.Inspect && c.eye.blur.on {
+		state = StateBlurred
+	}
+	if c.config.Inspect && c.eye.black.on {
+		state = StateBlack
+	}
+	if state == c.stats.State {
+		return
+	}
+	c.stats.State = state
+	switch state {
+	case StateBlack:
+		c.stats.Blackouts++
+		c.stats.LastError = "the pictures are black"
+	case StateBlurred:
+		c.stats.Blurs++
+		c.stats.LastError = "the pictures are blurred"
+	}
+	c.config.Logger.Info("camera pictures", "state", string(state))
+}
+
+// damaged counts a picture that could not be decoded.
+func (c *Capture) damaged(err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.stats.Damaged++
+	c.stats.LastError = err.Error()
+}
+
+// begin notes that pictures flow, for the first time or again. It is called with mu held.
 func (c *Capture) begin(f *Frame) {
-	if c.stats.Frames > 0 && (c.stats.State == StateLost || c.stats.State == StateStalled) {
+	was := c.stats.State
+	if c.begun && !was.Delivers() {
 		c.stats.Reconnects++
 	}
-	if c.stats.State != StateStreaming {
+	c.fresh, c.begun = false, true
+	if was != StateStreaming {
 		c.config.Logger.Info("camera delivers pictures",
 			"width_px", f.Width, "height_px", f.Height, "reconnects", c.stats.Reconnects)
 	}
