@@ -33,6 +33,7 @@ type Answer struct {
 	AgeMs       float64         `json:"ageMs"`                // from capture to answer; 0 without a captureTime
 	LatencyMs   Latency         `json:"latencyMs"`
 	Model       *Model          `json:"model,omitempty"` // what ran; absent when nothing did
+	Step        WorkStep        `json:"step,omitempty"`  // how much of its work vegad does now
 	Gate        *Gate           `json:"gate,omitempty"`
 	Consistency *float64        `json:"consistency,omitempty"` // 0..1, agreement of the geometry with itself
 }

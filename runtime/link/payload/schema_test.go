@@ -141,6 +141,7 @@ func full() map[string]any {
 	event.Kind, stats.Stages[0].Name = payload.ObjectMoved, "encode"
 	conn.ConnectionState, state.Health, state.Cameras[0].State = payload.Online, payload.HealthOK, "running"
 	state.Errors[0].ErrorLevel, ans.Status, reply.Status = payload.LevelWarning, payload.Answered, payload.CommandDone
+	state.Step, stats.Step, ans.Step = payload.StepFull, payload.StepHalfFrames, payload.StepQuestionsOnly
 	pose.Covariance = make([]float64, 9)
 	return map[string]any{
 		"connection": conn, "factsheet": sheet, "state": state, "scene": scene, "answer/{requestId}": ans,
@@ -202,14 +203,16 @@ func TestSchemasRejectWhatIsWrong(t *testing.T) {
 	breakage := map[string]map[string]any{
 		"connection":         {"connectionState": "CONNECTIONBROKEN", "timestamp": "2026-03-04T05:06:07Z", "headerId": 0},
 		"factsheet":          {"labels": nil, "cameras": []any{map[string]any{"name": "front"}}, "version": "2"},
-		"state":              {"health": "fine", "errors": nil, "uptimeSeconds": -1},
+		"state":              {"health": "fine", "step": "fast", "device": 1, "errors": nil, "uptimeSeconds": -1},
 		"scene":              {"frame": "odom", "objects": []any{map[string]any{"id": "o1"}}, "pose": nil},
 		"ask":                {"requestId": "a/b", "question": " ", "scope": "ever", "deadlineMs": 0.5, "replyTo": "a/#"},
-		"answer/{requestId}": {"status": "guessed", "answer": nil, "captureTime": "now", "requestId": ""},
+		"answer/{requestId}": {"status": "guessed", "step": "fast", "answer": nil, "captureTime": "now", "requestId": ""},
 		"watch/{requestId}":  {"status": "guessed", "bootId": "a b", "seq": 0, "replayed": "no"},
 		"watch":              {"requestId": "", "question": " ", "minIntervalMs": -1, "leaseSeconds": 1e6, "cancel": 1},
 		"event/{kind}":       {"kind": "party", "text": "", "bootId": nil, "seq": -1, "object": map[string]any{}},
-		"stats":              {"stages": nil, "outbox": map[string]any{}, "periodSeconds": 0, "questions": 3},
+		"stats": {
+			"stages": nil, "step": 1, "device": "hot", "outbox": map[string]any{}, "periodSeconds": 0, "questions": 3,
+		},
 		"receipt/{consumer}": {"bootId": "", "seq": []any{}},
 		"pose":               {"orientation": nil, "covariance": []any{1}},
 		"command":            {"command": "selfDestruct"},
@@ -246,7 +249,8 @@ func TestSchemasRejectWhatIsWrong(t *testing.T) {
 
 func required(topic, field string) bool {
 	switch topic + " " + field {
-	case "ask scope", "ask deadlineMs", "ask replyTo", "pose covariance",
+	case "state step", "state device", "stats step", "stats device", "answer/{requestId} step",
+		"ask scope", "ask deadlineMs", "ask replyTo", "pose covariance",
 		"watch minIntervalMs", "watch leaseSeconds", "watch cancel", "event/{kind} object":
 		return false
 	}

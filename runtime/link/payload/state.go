@@ -15,6 +15,8 @@ const (
 type State struct {
 	Header
 	Health            Health        `json:"health"`
+	Step              WorkStep      `json:"step,omitempty"`       // how much of its work vegad does
+	StepReason        string        `json:"stepReason,omitempty"` // why not all of it
 	UptimeSeconds     float64       `json:"uptimeSeconds"`
 	ObservationRateHz float64       `json:"observationRateHz"`
 	Cameras           []CameraState `json:"cameras"`
@@ -22,7 +24,8 @@ type State struct {
 	PoseSource        string        `json:"poseSource"` // where the map frame comes from: odometry, visual or none
 	Link              LinkState     `json:"link"`       // filled by the link
 	Outbox            Outbox        `json:"outbox"`     // filled by the link
-	Errors            []Error       `json:"errors"`     // empty when all is well
+	Device            *Device       `json:"device,omitempty"`
+	Errors            []Error       `json:"errors"` // empty when all is well
 }
 
 // Stamp fills the header and the empty arrays.
@@ -33,12 +36,26 @@ func (s *State) Stamp(header Header) {
 
 // CameraState is how one camera does.
 type CameraState struct {
-	Name       string  `json:"name"`
-	State      string  `json:"state"` // opening, running, stalled, lost or ended
-	FPS        float64 `json:"fps"`   // frames a second, captured
-	Skipped    uint64  `json:"skipped"`
-	Reconnects uint64  `json:"reconnects"`
-	LastError  string  `json:"lastError,omitempty"`
+	Name       string       `json:"name"`
+	State      string       `json:"state"` // opening, running, black, blurred, stalled, frozen, wrongSize, lost or ended
+	FPS        float64      `json:"fps"`   // frames a second, captured
+	Skipped    uint64       `json:"skipped"`
+	Reconnects uint64       `json:"reconnects"`
+	Withheld   uint64       `json:"withheld"` // black pictures and repetitions, which nothing is concluded from
+	Faults     CameraFaults `json:"faults"`
+	LastError  string       `json:"lastError,omitempty"`
+}
+
+// CameraFaults counts what went wrong with a camera since vegad started.
+type CameraFaults struct {
+	Lost       uint64 `json:"lost"`       // failed openings and reads
+	Stalled    uint64 `json:"stalled"`    // no picture came
+	Frozen     uint64 `json:"frozen"`     // the same picture came again and again
+	WrongSize  uint64 `json:"wrongSize"`  // pictures did not fit the calibration
+	Black      uint64 `json:"black"`      // times that pictures became black
+	Blurred    uint64 `json:"blurred"`    // times that pictures became blurred
+	Damaged    uint64 `json:"damaged"`    // pictures that could not be decoded
+	ClockJumps uint64 `json:"clockJumps"` // capture times that went back, and were corrected
 }
 
 // RuntimeState says what really runs the networks.

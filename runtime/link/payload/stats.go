@@ -3,21 +3,24 @@ package payload
 // Stats is the message on the topic stats: what was done since the last one, and how long it took.
 type Stats struct {
 	Header
-	Delivery                   // only when stats are kept
-	PeriodSeconds      float64 `json:"periodSeconds"` // that the rates and stages cover
-	FrameHz            float64 `json:"frameHz"`       // frames through the encoders
-	ObservationHz      float64 `json:"observationHz"`
-	Skipped            uint64  `json:"skipped"`            // frames nobody had time for, in the period
-	CameraReconnects   uint64  `json:"cameraReconnects"`   // in the last hour
-	BrokerReconnects   uint64  `json:"brokerReconnects"`   // in the last hour
-	EventsSuppressed   uint64  `json:"eventsSuppressed"`   // in the period, beyond the limit on their rate
-	StandingQuestions  int     `json:"standingQuestions"`  // now
-	Questions          Asked   `json:"questions"`          // in the period
-	Commands           Obeyed  `json:"commands"`           // in the period
-	Stages             []Stage `json:"stages"`             // that ran in the period
-	Outbox             Outbox  `json:"outbox"`             // now
-	OutboxWritten      uint64  `json:"outboxWritten"`      // records that went to disk, in the period
-	OutboxTransactions uint64  `json:"outboxTransactions"` // in the period
+	Delivery                    // only when stats are kept
+	PeriodSeconds      float64  `json:"periodSeconds"` // that the rates and stages cover
+	FrameHz            float64  `json:"frameHz"`       // frames through the encoders
+	ObservationHz      float64  `json:"observationHz"`
+	Skipped            uint64   `json:"skipped"`            // frames nobody had time for, in the period
+	CameraReconnects   uint64   `json:"cameraReconnects"`   // in the last hour
+	BrokerReconnects   uint64   `json:"brokerReconnects"`   // in the last hour
+	EventsSuppressed   uint64   `json:"eventsSuppressed"`   // in the period, beyond the limit on their rate
+	StandingQuestions  int      `json:"standingQuestions"`  // now
+	Questions          Asked    `json:"questions"`          // in the period
+	Commands           Obeyed   `json:"commands"`           // in the period
+	Stages             []Stage  `json:"stages"`             // that ran in the period
+	Step               WorkStep `json:"step,omitempty"`     // now
+	StepChanges        uint64   `json:"stepChanges"`        // in the period
+	Device             *Device  `json:"device,omitempty"`   // now
+	Outbox             Outbox   `json:"outbox"`             // now
+	OutboxWritten      uint64   `json:"outboxWritten"`      // records that went to disk, in the period
+	OutboxTransactions uint64   `json:"outboxTransactions"` // in the period
 }
 
 // Stamp fills the header and the empty array.
