@@ -174,7 +174,7 @@ func (s *Source) copy() (*camera.Frame, error) {
 	}
 	width, height := picture.Cols(), picture.Rows()
 	if width < 1 || height < 1 || len(bytes) != 3*width*height {
-		return nil, fmt.Errorf("picture of %dx%d holds %d bytes", width, height, len(bytes))
+		return nil, fmt.Errorf("picture of %dx%d holds %d bytes: %w", width, height, len(bytes), camera.ErrDamaged)
 	}
 	f := s.pool.Get(width, height, camera.BGR8)
 	copy(f.Pix, bytes)

@@ -55,7 +55,7 @@ var enterBelow = [...]float64{14, 9, 4}
 // Governor chooses the step. Its zero value begins with StepFull. It is used by one goroutine.
 type Governor struct {
 	step   Step
-	reason string
+	reason string // of the last rise
 
 	calm    time.Time // since when less pressure than the step stands for; zero while there is not
 	fell    time.Time // the last step back
@@ -64,7 +64,7 @@ type Governor struct {
 	hold    time.Duration
 }
 
-// Step is the newest decision, and why; the reason is empty for StepFull.
+// Step is the newest decision, and why work was last taken away; the reason is empty for StepFull.
 func (g *Governor) Step() (step Step, reason string) { return g.step, g.reason }
 
 // Decide takes the pressure of this moment and tells whether the step has changed.
@@ -73,15 +73,13 @@ func (g *Governor) Decide(now time.Time, p Pressure) (changed bool) {
 	switch {
 	case wanted > g.step:
 		g.rise(now, wanted)
-	case wanted == g.step:
-		g.calm = time.Time{}
-	default:
+		g.reason = reason
+		return true
+	case wanted < g.step:
 		return g.relax(now)
 	}
-	if reason != "" {
-		g.reason = reason
-	}
-	return g.rose.Equal(now)
+	g.calm = time.Time{}
+	return false
 }
 
 // wanted is the step that the pressure asks for, and why. Heat says how far to go; a brake and missed observations only
