@@ -86,6 +86,9 @@ type Camera struct {
 	Calibration *Calibration `yaml:"calibration"`
 	// Horizontal field of view when there is no calibration, in degrees.
 	AssumedHfovDeg Degrees `yaml:"assumedHfovDeg" default:"60" range:"10..170"`
+	// How long a picture may stay the same before the camera counts as frozen and is opened again; 0s never does. Films
+	// may show stills.
+	FreezeAfter time.Duration `yaml:"freezeAfter" default:"2s" range:"0s..1m"`
 	// Where the camera sits in base_link: x forward, y left, z up.
 	Mount Mount `yaml:"mount"`
 }

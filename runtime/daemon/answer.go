@@ -33,7 +33,7 @@ var families = map[query.Kind]perception.Family{
 func (a *answerer) HandleAsk(ctx context.Context, ask payload.Ask, received time.Time) {
 	begin := time.Now()
 	out := a.d.answer(ctx, ask, received)
-	out.Question = ask.Question
+	out.Question, out.Step = ask.Question, a.d.step()
 	out.LatencyMs.Queue = milliseconds(begin.Sub(received))
 	out.LatencyMs.Total = milliseconds(time.Since(received))
 	a.d.meter.counted(out.Status)

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/vega-edge/vegad/camera"
 	"github.com/vega-edge/vegad/camera/gocv"
@@ -74,6 +75,7 @@ type prepared struct {
 	calibration camera.Calibration // zero when it is assumed
 	assumed     float64            // horizontal field of view, rad
 	mount       camera.Mount
+	freezeAfter time.Duration
 }
 
 // prepareCamera reads what the configuration knows about a camera. A simulated room is an ideal camera that knows its
@@ -90,7 +92,9 @@ func prepareCamera(c config.Camera) (prepared, error) {
 		return prepared{}, fmt.Errorf("camera %s: opening %s: loop=1 needs the film's own pace, leave pace=off out",
 			c.Name, uri)
 	}
-	out := prepared{name: c.Name, uri: uri, assumed: c.AssumedHfovDeg.Radians(), mount: c.Mount.Camera()}
+	out := prepared{
+		name: c.Name, uri: uri, assumed: c.AssumedHfovDeg.Radians(), mount: c.Mount.Camera(), freezeAfter: c.FreezeAfter,
+	}
 	if uri.Kind == camera.KindRoom && c.Calibration == nil && c.Mount == (config.Mount{}) {
 		return out.simulated()
 	}
@@ -117,17 +121,27 @@ func (p prepared) simulated() (prepared, error) {
 }
 
 // capture is how the camera is kept running: a film that is read as fast as possible loses no picture, and one that
-// cannot be opened fails at once; anything live skips what nobody has time for and never gives up.
+// cannot be opened fails at once, and may show a still for as long as it likes; anything live skips what nobody has
+// time for, is opened again when it freezes, and is never given up.
 func (p prepared) capture(log *slog.Logger) camera.CaptureConfig {
 	cfg := camera.CaptureConfig{
 		Open:   func(ctx context.Context) (camera.Source, error) { return OpenCamera(ctx, p.uri) },
-		Logger: log, Loop: p.uri.Loop,
+		Logger: log, Loop: p.uri.Loop, Inspect: true, FreezeAfter: p.freezeAfter, Fits: p.fits,
 	}
 	if p.uri.Kind == camera.KindFile {
-		cfg.MaxFailures = 1
+		cfg.MaxFailures, cfg.FreezeAfter = 1, 0
 		if !p.uri.Paced {
 			cfg.Policy = camera.Every
 		}
 	}
 	return cfg
+}
+
+// fits holds the size of a picture against the calibration; without one any size will do.
+func (p prepared) fits(width, height int) error {
+	if p.calibration.Width == 0 {
+		return nil
+	}
+	_, err := p.calibration.Scaled(width, height)
+	return err
 }

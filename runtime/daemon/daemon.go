@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -43,6 +44,8 @@ type Options struct {
 	Reload func() (config.Config, error)
 	// OnFrame is called after each encoded frame of a camera. May be nil. Must not block.
 	OnFrame func(camera string, seq uint64, wall time.Time)
+	// Root is the file system that tells how the machine does; nil is that of this machine.
+	Root fs.FS
 }
 
 // Info is how to reach a running daemon, and what it runs.
@@ -84,6 +87,8 @@ type daemon struct {
 	looked              chan struct{} // capacity 1: memory holds a new observation
 	suppressed          atomic.Uint64 // events beyond the limit on their rate
 	meter               meter
+	pace                pacer
+	condition           condition
 
 	obeyed  obedience
 	stopped atomic.Bool   // by a command: pictures are dropped
@@ -133,6 +138,7 @@ func (d *daemon) setLimits() {
 	d.clients = newClients(l.MaxAskPerSecondPerClient)
 	d.eventBudget = newBudget(e.MaxPerSecond, eventBurst)
 	d.meter.last = d.started
+	d.pace.period = time.Duration(float64(time.Second) / d.cfg.Observe.RateHz)
 }
 
 // FindBundle returns the folder of the configured bundle. A name is looked up in the configured folders, then in
@@ -213,6 +219,7 @@ func (d *daemon) serve(ctx context.Context) (err error) {
 	group.Go(func() error { return d.film(inner) })
 	group.Go(func() error { return d.watch(inner, url) })
 	group.Go(func() error { return d.tell(inner) })
+	group.Go(func() error { return d.mind(inner) })
 	noticer := newNoticer(d.cfg.Events, d.memory.Snapshot()) // what the last run remembered is no news
 	group.Go(func() error { return d.attend(inner, noticer) })
 	group.Go(func() error { return d.remember(inner) })
@@ -238,11 +245,11 @@ func (d *daemon) film(ctx context.Context) error {
 }
 
 // pet feeds systemd's watchdog while frames advance; attempts to get a lost camera back count as well, for a restart
-// would not plug it in.
+// would not plug it in, and so do black pictures.
 func (d *daemon) pet(ctx context.Context) error {
 	w, err := systemd.NewWatchdog(d.notify, func() uint64 {
 		s := d.capture.Stats()
-		return d.frames.Load() + d.unseen.Load() + s.Errors + s.Stalls + s.Reconnects
+		return d.frames.Load() + d.unseen.Load() + s.Errors + s.Stalls + s.Reconnects + s.Withheld + s.Freezes + s.WrongSizes
 	}, d.log)
 	if err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
@@ -166,11 +167,9 @@ func TestCameraThatIsNotThere(t *testing.T) {
 	}
 }
 
-func absent(t *testing.T, uri, want string) {
-	cfg := settings(t, uri)
-	port := freePort(t)
-	cfg.Broker.URL = "embedded:" + port
-	launch(t, cfg)
+// listening waits for the embedded broker.
+func listening(t *testing.T, port string) {
+	t.Helper()
 	eventually(t, "the broker", func() bool {
 		conn, err := net.Dial("tcp", "127.0.0.1:"+port)
 		if err == nil {
@@ -178,6 +177,14 @@ func absent(t *testing.T, uri, want string) {
 		}
 		return err == nil
 	})
+}
+
+func absent(t *testing.T, uri, want string) {
+	cfg := settings(t, uri)
+	port := freePort(t)
+	cfg.Broker.URL = "embedded:" + port
+	launch(t, cfg)
+	listening(t, port)
 	g := join(t, "mqtt://127.0.0.1:"+port)
 	s := g.awaitState(func(s payload.State) bool { return s.Cameras[0].State == "lost" })
 	if s.Health != payload.HealthStarting || !strings.Contains(s.Cameras[0].LastError, want) {
@@ -197,11 +204,24 @@ func absent(t *testing.T, uri, want string) {
 	}
 }
 
+// rawBytes is the size of one raw picture.
+const rawBytes = 64 * 48 * 3
+
+// moving is n pictures, each unlike the others.
+func moving(n int) []byte {
+	dice := rand.New(rand.NewPCG(7, uint64(n)))
+	pictures := make([]byte, n*rawBytes)
+	for i := range pictures {
+		pictures[i] = byte(64 + dice.IntN(128))
+	}
+	return pictures
+}
+
 // vanishing is a camera whose pictures come from a file of raw frames that can be taken away.
 func vanishing(t *testing.T, seconds int) (uri, file string) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "frames.raw")
-	if err := os.WriteFile(file, make([]byte, 64*48*3*15*seconds), 0o600); err != nil {
+	if err := os.WriteFile(file, moving(15*seconds), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	uri = "gst:filesrc location=" + file + " ! rawvideoparse width=64 height=48 format=bgr framerate=15/1 ! " +

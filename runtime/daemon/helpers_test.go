@@ -129,11 +129,7 @@ func launch(t *testing.T, cfg config.Config) *robot {
 		r.err = daemon.Run(ctx, daemon.Options{
 			Config: cfg, Version: "test", Logger: slog.New(r.journal),
 			OnReady: func(i daemon.Info) { r.ready <- i },
-			OnFrame: func(_ string, seq uint64, _ time.Time) {
-				r.mu.Lock()
-				defer r.mu.Unlock()
-				r.frames = append(r.frames, seq)
-			},
+			OnFrame: r.note,
 		})
 	}()
 	t.Cleanup(func() {
@@ -144,6 +140,12 @@ func launch(t *testing.T, cfg config.Config) *robot {
 		}
 	})
 	return r
+}
+
+func (r *robot) note(_ string, seq uint64, _ time.Time) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.frames = append(r.frames, seq)
 }
 
 // start is launch and the wait until it watches.

@@ -79,7 +79,7 @@ func (d *daemon) tell(ctx context.Context) error {
 // changed compares what matters of two states: not the counters and rates that always move.
 func changed(a, b payload.State) bool {
 	for _, s := range []*payload.State{&a, &b} {
-		s.UptimeSeconds, s.ObservationRateHz, s.Link = 0, 0, payload.LinkState{}
+		s.UptimeSeconds, s.ObservationRateHz, s.Link, s.Device = 0, 0, payload.LinkState{}, nil
 		cameras := make([]payload.CameraState, len(s.Cameras))
 		for i, c := range s.Cameras {
 			cameras[i] = payload.CameraState{Name: c.Name, State: c.State, Reconnects: c.Reconnects, LastError: c.LastError}
@@ -93,43 +93,72 @@ func changed(a, b payload.State) bool {
 // cameraStates translates the words of the capture into those of the contract.
 var cameraStates = map[camera.State]string{
 	camera.StateConnecting: "opening", camera.StateStreaming: "running", camera.StateStalled: "stalled",
-	camera.StateLost: "lost", camera.StateEnded: "ended",
+	camera.StateLost: "lost", camera.StateEnded: "ended", camera.StateBlack: "black", camera.StateBlurred: "blurred",
+	camera.StateFrozen: "frozen", camera.StateWrongSize: "wrongSize",
 }
 
 // state describes the daemon at this moment.
 func (d *daemon) state() payload.State {
 	c := d.capture.Stats()
 	up := time.Since(d.started).Seconds()
+	reason, _, device := d.condition.read()
 	s := payload.State{
-		Health: payload.HealthOK, UptimeSeconds: math.Round(up*10) / 10,
+		Health: payload.HealthOK, Step: d.step(), StepReason: reason, Device: device, UptimeSeconds: math.Round(up*10) / 10,
 		ObservationRateHz: math.Round(float64(d.observations.Load())/max(up, 1)*100) / 100,
 		Cameras: []payload.CameraState{{
 			Name: d.cfg.Cameras[0].Name, State: cameraStates[c.State], FPS: math.Round(c.FPS*10) / 10, Skipped: c.Skipped,
-			Reconnects: c.Reconnects, LastError: c.LastError,
+			Reconnects: c.Reconnects, Withheld: c.Withheld, Faults: faults(c), LastError: c.LastError,
 		}},
 		PoseSource: string(d.memory.Snapshot().PoseSource),
 	}
 	d.describe(&s.Runtime)
-	s.Errors = append(d.errors(c), d.insecurities()...)
+	s.Errors = append(d.errors(c, s.StepReason), d.insecurities()...)
 	switch {
 	case !d.ready.Load():
 		s.Health = payload.HealthStarting
-	case d.stopped.Load(), d.box.Stats().Failure != "", s.Runtime.Degraded,
-		s.Cameras[0].State == "stalled", s.Cameras[0].State == "lost":
+	case d.stopped.Load(), d.box.Stats().Failure != "", s.Runtime.Degraded, cameraHints[c.State] != "",
+		s.Step != payload.StepFull:
 		s.Health = payload.HealthDegraded
 	}
 	return s
 }
 
+func faults(c camera.CaptureStats) payload.CameraFaults {
+	return payload.CameraFaults{
+		Lost: c.Errors, Stalled: c.Stalls, Frozen: c.Freezes, WrongSize: c.WrongSizes, Black: c.Blackouts, Blurred: c.Blurs,
+		Damaged: c.Damaged, ClockJumps: c.ClockJumps,
+	}
+}
+
+// cameraHints are the states of a camera that are trouble, and what a person can do.
+var cameraHints = map[camera.State]string{
+	camera.StateStalled: "vegad keeps trying; look at cable and power, or at the address with vegad cameras probe",
+	camera.StateLost:    "vegad keeps trying; look at cable and power, or at the address with vegad cameras probe",
+	camera.StateFrozen: "vegad opens it again until its picture changes; a picture that is meant to stand still needs " +
+		"cameras[0].freezeAfter: 0s",
+	camera.StateWrongSize: "set the camera to the size it was calibrated at, or calibrate it anew",
+	camera.StateBlack:     "take the cap or dirt off the lens, or turn the light on",
+	camera.StateBlurred:   "clean the lens or focus it; intervals may be too narrow meanwhile",
+}
+
 // errors lists what is wrong now.
-func (d *daemon) errors(c camera.CaptureStats) []payload.Error {
+func (d *daemon) errors(c camera.CaptureStats, stepReason string) []payload.Error {
 	out := []payload.Error{}
 	name := d.cfg.Cameras[0].Name
-	if c.State == camera.StateStalled || c.State == camera.StateLost {
+	if hint := cameraHints[c.State]; hint != "" {
+		level := payload.LevelCritical
+		if c.State == camera.StateBlurred {
+			level = payload.LevelWarning
+		}
 		out = append(out, payload.Error{
-			ErrorType: "camera", ErrorLevel: payload.LevelCritical, ErrorDescription: "camera " + name + ": " + c.LastError,
-			ErrorHint:       "vegad keeps trying; look at cable and power, or at the address with vegad cameras probe",
+			ErrorType: "camera", ErrorLevel: level, ErrorDescription: "camera " + name + ": " + c.LastError, ErrorHint: hint,
 			ErrorReferences: []payload.ErrorReference{{ReferenceKey: "camera", ReferenceValue: name}},
+		})
+	}
+	if step := d.step(); step != payload.StepFull {
+		out = append(out, payload.Error{
+			ErrorType: "load", ErrorLevel: payload.LevelWarning, ErrorDescription: string(step) + ": " + stepReason,
+			ErrorHint: "cool the machine, choose a higher power mode, or lower observe.rateHz",
 		})
 	}
 	if d.engine.Report().Degraded {

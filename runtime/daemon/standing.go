@@ -152,7 +152,7 @@ func (d *daemon) reply(snap *scene.Snapshot, now time.Time) {
 	d.replying.Lock()
 	defer d.replying.Unlock()
 	for _, s := range d.watches.due(now) {
-		out := payload.Answer{Question: s.question, Query: encode(s.query)}
+		out := payload.Answer{Question: s.question, Query: encode(s.query), Step: d.step()}
 		opt := query.DefaultOptions()
 		opt.Now = camera.Now()
 		d.fill(&out, query.Execute(s.query, snap, opt), snap)

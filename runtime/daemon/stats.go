@@ -76,6 +76,7 @@ type meter struct {
 	skipped          uint64
 	suppressed       uint64
 	written, commits uint64
+	steps            uint64
 	camera, broker   hourly
 }
 
@@ -99,6 +100,7 @@ func (d *daemon) publishStats(now time.Time) {
 	c, l, o := d.capture.Stats(), d.link.Stats(), d.box.Stats()
 	frames, looks := d.frames.Load(), d.observations.Load()
 	suppressed := d.suppressed.Load()
+	_, steps, device := d.condition.read()
 	s := payload.Stats{
 		PeriodSeconds: round(period), FrameHz: round(float64(frames-m.frames) / period),
 		ObservationHz: round(float64(looks-m.looks) / period), Skipped: c.Skipped - m.skipped,
@@ -109,8 +111,8 @@ func (d *daemon) publishStats(now time.Time) {
 			Answered: m.answered.Swap(0), Abstained: m.abstained.Swap(0),
 			Refused: m.refused.Swap(0), Expired: m.expired.Swap(0),
 		},
-		Commands: d.obeyed.take(),
-		Outbox:   d.link.Outbox(), OutboxWritten: o.Written - m.written, OutboxTransactions: o.Commits - m.commits,
+		Commands: d.obeyed.take(), Step: d.step(), StepChanges: steps - m.steps, Device: device,
+		Outbox: d.link.Outbox(), OutboxWritten: o.Written - m.written, OutboxTransactions: o.Commits - m.commits,
 	}
 	for _, each := range []struct {
 		name  string
@@ -121,7 +123,7 @@ func (d *daemon) publishStats(now time.Time) {
 		}
 	}
 	m.last, m.frames, m.looks, m.skipped, m.suppressed = now, frames, looks, c.Skipped, suppressed
-	m.written, m.commits = o.Written, o.Commits
+	m.written, m.commits, m.steps = o.Written, o.Commits, steps
 	if err := d.link.PublishStats(s); err != nil {
 		d.log.Debug("statistics not sent", "err", err)
 	}

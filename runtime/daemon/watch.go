@@ -12,10 +12,9 @@ import (
 	"github.com/vega-edge/vegad/runtime/scene"
 )
 
-// watch passes every frame through the encoders and observes at the configured rate, until the film or ctx ends.
+// watch passes every frame through the encoders and observes at the configured rate, as far as the step of work
+// allows, until the film or ctx ends.
 func (d *daemon) watch(ctx context.Context, url string) error {
-	period := time.Duration(float64(time.Second) / d.cfg.Observe.RateHz)
-	var due time.Duration // capture time of the next frame to observe
 	for {
 		f, err := d.capture.Next(ctx)
 		if errors.Is(err, io.EOF) {
@@ -30,6 +29,10 @@ func (d *daemon) watch(ctx context.Context, url string) error {
 			continue
 		}
 		seq, mono, wall := f.Seq, f.Mono, f.Wall
+		if !d.pace.encode(mono, !d.ready.Load()) {
+			f.Release()
+			continue
+		}
 		begin := time.Now()
 		err = d.pipeline.Frame(ctx, f)
 		f.Release()
@@ -38,11 +41,10 @@ func (d *daemon) watch(ctx context.Context, url string) error {
 		}
 		d.meter.encode.add(time.Since(begin))
 		d.frames.Add(1)
-		if mono >= due {
+		if d.pace.observe(mono, !d.ready.Load(), d.capture.Stats().Skipped) {
 			if err := d.observe(ctx, perception.Observe); err != nil {
 				return err
 			}
-			due = max(due+period, mono+period/2) // keeps the rate, and catches up after a gap without a burst
 			d.first(url)
 		}
 		if d.o.OnFrame != nil {
