@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/vega-edge/vegad/camera/gocv"
 	"github.com/vega-edge/vegad/runtime/config"
 )
 
@@ -51,7 +52,12 @@ type doctorReport struct {
 type machine struct {
 	root   fs.FS                             // the file system
 	free   func(path string) (uint64, error) // bytes that an ordinary user may still write
-	groups []int                             // that this process belongs to
+	access func(path string) error           // that keeps an ordinary user from reading and writing
+	modes  func(path string) ([]gocv.Mode, error)
+	synced func() (bool, error) // whether something keeps the clock right
+	now    func() time.Time
+	env    func(key string) string
+	groups []int // that this process belongs to
 	uid    int
 }
 
@@ -64,6 +70,8 @@ func thisMachine() (machine, error) {
 			err := unix.Statfs(path, &s)
 			return s.Bavail * uint64(s.Bsize), err
 		},
+		access: func(path string) error { return unix.Access(path, unix.R_OK|unix.W_OK) },
+		modes:  gocv.Modes, synced: kernelSynced, now: time.Now, env: os.Getenv,
 	}, err
 }
 
@@ -99,19 +107,24 @@ func (c *doctorCmd) Run(ctx context.Context, s streams) error {
 
 // examine looks at the machine alone.
 func (m machine) examine() []finding {
-	findings := []finding{m.system(), m.board(), program()}
+	findings := []finding{m.system(), m.board(), program(), m.clock()}
+	findings = append(findings, m.power()...)
+	findings = append(findings, m.acceleration()...)
+	findings = append(findings, m.gpuDevices()...)
 	findings = append(findings, m.opencv(), m.gstreamer())
 	findings = append(findings, m.cameras()...)
 	findings = append(findings, m.membership()...)
 	findings = append(findings, m.memory())
-	return append(findings, m.disks()...)
+	findings = append(findings, m.swap()...)
+	findings = append(findings, m.disks()...)
+	return append(findings, m.engines()...)
 }
 
 // examineConfig looks at what the configuration names.
 func (m machine) examineConfig(ctx context.Context, cfg config.Config) []finding {
 	findings := m.configuredCameras(cfg)
-	findings = append(findings, examineNetworks(ctx, cfg, slog.New(slog.DiscardHandler))...)
-	return append(findings, examineBroker(ctx, cfg))
+	findings = append(findings, m.examineNetworks(ctx, cfg, slog.New(slog.DiscardHandler))...)
+	return append(findings, m.examineBroker(ctx, cfg)...)
 }
 
 func (r *doctorReport) add(findings ...finding) { r.Findings = append(r.Findings, findings...) }

@@ -92,13 +92,36 @@ func (m machine) cameras() []finding {
 		case d.Err != "":
 			findings = append(findings, warn("camera", detail+": "+d.Err, "vegad cameras probe "+d.Path+" tries it"))
 		case d.Capture:
-			findings = append(findings, ok("camera", detail))
+			findings = append(findings, m.camera(d.Path, detail))
 		}
 	}
 	if len(findings) == 0 {
 		findings = append(findings, ok("camera", "no V4L2 camera is plugged in"))
 	}
 	return findings
+}
+
+// shownModes is how many modes of a camera are told.
+const shownModes = 6
+
+// camera tells what a camera delivers, the largest pictures first.
+func (m machine) camera(path, detail string) finding {
+	modes, err := m.modes(path)
+	if err != nil {
+		return warn("camera", detail+": "+err.Error(), "vegad cameras probe "+path+" tries it")
+	}
+	slices.SortStableFunc(modes, func(a, b gocv.Mode) int { return b.Width*b.Height - a.Width*a.Height })
+	words := make([]string, 0, shownModes)
+	for _, mode := range modes[:min(len(modes), shownModes)] {
+		words = append(words, mode.String())
+	}
+	if len(words) > 0 {
+		detail += ": " + strings.Join(words, ", ")
+	}
+	if more := len(modes) - len(words); more > 0 {
+		detail += fmt.Sprintf(" and %d more", more)
+	}
+	return ok("camera", detail)
 }
 
 // configuredCameras makes sure that devices and films which the configuration names are there.

@@ -66,7 +66,11 @@ func (m machine) board() finding {
 	}
 	major, _ := strconv.Atoi(release[1]) // they are digits, and a long row of them is no release
 	minor, _ := strconv.Atoi(release[2])
-	detail := fmt.Sprintf("%s, L4T %s.%s.%s", model, release[1], release[2], release[3])
+	l4t := strings.Join(release[1:4], ".")
+	detail := fmt.Sprintf("%s, L4T %s", model, l4t)
+	if jetPack := jetPackOf(l4t); jetPack != "" {
+		detail += ", JetPack " + jetPack
+	}
 	if major < 36 || (major == 36 && minor < 4) {
 		return warn("board", detail, "install JetPack 6.1 or newer (L4T 36.4): older ones lack a fit ONNX Runtime")
 	}

@@ -5,12 +5,13 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
+	"github.com/vega-edge/vegad/camera/gocv"
 	"github.com/vega-edge/vegad/runtime/config"
 	"github.com/vega-edge/vegad/runtime/engine"
 )
@@ -21,17 +22,38 @@ func file(text string) *fstest.MapFile { return &fstest.MapFile{Data: []byte(tex
 func orin() fstest.MapFS {
 	const plugins = "usr/lib/aarch64-linux-gnu/gstreamer-1.0/"
 	return fstest.MapFS{
-		"etc/os-release":                     file("ID=ubuntu\nPRETTY_NAME=\"Ubuntu 22.04.5 LTS\"\n"),
-		"proc/sys/kernel/osrelease":          file("5.15.148-tegra\n"),
-		"proc/device-tree/model":             file("NVIDIA Jetson Orin Nano Developer Kit\x00"),
-		"etc/nv_tegra_release":               file("# R36 (release), REVISION: 4.3, GCID: 1, BOARD: generic\n"),
-		"proc/meminfo":                       file("MemTotal:   7803740 kB\nMemFree:  100 kB\nMemAvailable: 4194304 kB\n"),
-		"etc/group":                          file("root:x:0:\nvideo:x:44:ubuntu\nrender:x:104:\n"),
-		"dev/video0":                         file(""),
-		"dev/dri/renderD128":                 file(""),
-		"var/lib/vegad/bundles/x":            file(""),
-		"sys/class/video4linux/video0/name":  file("C920\n"),
-		"sys/class/video4linux/video0/index": file("0\n"),
+		"etc/os-release":            file("ID=ubuntu\nPRETTY_NAME=\"Ubuntu 22.04.5 LTS\"\n"),
+		"proc/sys/kernel/osrelease": file("5.15.148-tegra\n"),
+		"proc/device-tree/model":    file("NVIDIA Jetson Orin Nano Developer Kit\x00"),
+		"etc/nv_tegra_release":      file("# R36 (release), REVISION: 4.3, GCID: 1, BOARD: generic\n"),
+		"proc/meminfo": file("MemTotal:   7803740 kB\nMemFree:  100 kB\nMemAvailable: 4194304 kB\n" +
+			"SwapTotal: 3901868 kB\nSwapFree: 2097152 kB\n"),
+		"etc/group":                   file("root:x:0:\nvideo:x:44:ubuntu\nrender:x:104:\n"),
+		"dev/video0":                  file(""),
+		"dev/nvmap":                   file(""),
+		"dev/nvgpu/igpu0/power":       file(""),
+		"dev/nvgpu/igpu0/ctrl":        file(""),
+		"usr/local/cuda/version.json": file(`{"cuda":{"name":"CUDA SDK","version":"12.6.11"}}`),
+		"usr/lib/aarch64-linux-gnu/libnvinfer.so.10":                        file(""),
+		"usr/lib/aarch64-linux-gnu/libnvinfer.so.10.3.0":                    file(""),
+		"usr/lib/aarch64-linux-gnu/libcudnn.so.9.3.0":                       file(""),
+		"var/lib/nvpmodel/status":                                           file("pmode:0002\n"),
+		"etc/nvpmodel.conf":                                                 file("< POWER_MODEL ID=2 NAME=MAXN_SUPER >\n"),
+		"sys/class/devfreq/17000000.gpu/cur_freq":                           file("624750000\n"),
+		"sys/class/devfreq/17000000.gpu/max_freq":                           file("1020000000\n"),
+		"sys/class/thermal/thermal_zone0/type":                              file("tj-thermal\n"),
+		"sys/class/thermal/thermal_zone0/temp":                              file("56500\n"),
+		"sys/class/thermal/thermal_zone0/trip_point_0_type":                 file("passive\n"),
+		"sys/class/thermal/thermal_zone0/trip_point_0_temp":                 file("99000\n"),
+		"sys/class/thermal/cooling_device0/type":                            file("tj-throttle-alert\n"),
+		"sys/class/thermal/cooling_device0/cur_state":                       file("0\n"),
+		"sys/devices/platform/soctherm-oc-event/hwmon/hwmon3/oc1_event_cnt": file("0\n"),
+		"var/cache/vegad/engines":                                           &fstest.MapFile{Mode: fs.ModeDir | 0o700},
+		"var/cache/vegad/engines/a/nano.engine":                             {Data: make([]byte, 3<<20), Mode: 0o600},
+		"dev/dri/renderD128":                                                file(""),
+		"var/lib/vegad/bundles/x":                                           file(""),
+		"sys/class/video4linux/video0/name":                                 file("C920\n"),
+		"sys/class/video4linux/video0/index":                                file("0\n"),
 		"proc/self/maps": file("7f00-7f01 r-xp 00000000 08:01 1 /usr/lib/aarch64-linux-gnu/libopencv_videoio.so.4.8.0\n" +
 			"7f02-7f03 r-xp 00000000 08:01 2 /usr/lib/aarch64-linux-gnu/libgstreamer-1.0.so.0.2003.0\n" +
 			"7f04-7f05 rw-p 00000000 00:00 0 [heap]\n"),
@@ -43,6 +65,12 @@ func orin() fstest.MapFS {
 func machineOf(root fs.FS, groups ...int) machine {
 	return machine{
 		root: root, groups: groups, uid: 1000, free: func(string) (uint64, error) { return 5 << 30, nil },
+		access: func(string) error { return nil }, synced: func() (bool, error) { return true, nil },
+		modes: func(string) ([]gocv.Mode, error) {
+			return []gocv.Mode{{Format: "YUYV", Width: 640, Height: 480, FPS: 30}}, nil
+		},
+		now: func() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC) },
+		env: func(string) string { return "" },
 	}
 }
 
@@ -61,10 +89,19 @@ func TestDoctorOnAHealthyJetson(t *testing.T) {
 	findings := machineOf(orin(), 44, 104).examine()
 	for check, want := range map[string]string{
 		"system":    "Ubuntu 22.04.5 LTS, Linux 5.15.148-tegra",
-		"board":     "NVIDIA Jetson Orin Nano Developer Kit, L4T 36.4.3",
+		"board":     "NVIDIA Jetson Orin Nano Developer Kit, L4T 36.4.3, JetPack 6.2",
 		"opencv":    "4.8.0 with GStreamer (libgstreamer 0.2003.0)",
 		"gstreamer": "are installed",
-		"camera":    "/dev/video0: C920",
+		"camera":    "/dev/video0: C920: YUYV 640x480@30",
+		"clock":     "2026-03-04 05:06:07 UTC, synchronised",
+		"power":     "mode 2 MAXN_SUPER, 17000000.gpu 625 of 1020 MHz",
+		"thermal":   "tj is the hottest, 42 K below throttling",
+		"cuda":      "CUDA 12.6.11",
+		"tensorrt":  "TensorRT 10.3.0",
+		"cudnn":     "cuDNN 9.3.0",
+		"gpu":       "may be used",
+		"swap":      "2048 of 3810 MiB free",
+		"engines":   "1 engines, 3 MiB in /var/cache/vegad/engines",
 		"groups":    "this user is in video",
 		"memory":    "4096 of 7620 MiB available",
 		"disk":      "/var/lib/vegad: 5120 MiB free",
@@ -79,7 +116,7 @@ func TestDoctorOnAHealthyJetson(t *testing.T) {
 			t.Errorf("%+v", f)
 		}
 	}
-	if disks := find(findings, "disk"); len(disks) != 2 || !strings.Contains(disks[1].Detail, "does not exist yet") {
+	if disks := find(findings, "disk"); len(disks) != 2 || !strings.Contains(disks[1].Detail, "/var/cache/vegad: 5120") {
 		t.Errorf("%+v", disks)
 	}
 }
@@ -129,6 +166,48 @@ func TestDoctorFindsWhatIsWrong(t *testing.T) {
 			func(r fstest.MapFS) { r["proc/meminfo"] = file("MemTotal: 1000000 kB\nMemAvailable: 102400 kB\n") },
 			"memory", healthWarn, "100 of 976 MiB", "512 MiB",
 		},
+		"hot": {
+			func(r fstest.MapFS) { r["sys/class/thermal/thermal_zone0/temp"] = file("86000\n") },
+			"thermal", healthWarn, "13 K below", "cool it",
+		},
+		"throttled": {
+			func(r fstest.MapFS) { r["sys/class/thermal/cooling_device0/cur_state"] = file("1\n") },
+			"thermal", healthWarn, "tj-throttle-alert slows", "fan",
+		},
+		"overloaded supply": {
+			func(r fstest.MapFS) {
+				r["sys/devices/platform/soctherm-oc-event/hwmon/hwmon3/oc1_event_cnt"] = file("4\n")
+			},
+			"current", healthWarn, "OC1 4 times", "stronger supply",
+		},
+		"no power mode": {
+			func(r fstest.MapFS) {
+				delete(r, "var/lib/nvpmodel/status")
+				delete(r, "sys/class/devfreq/17000000.gpu/cur_freq")
+			},
+			"power", healthWarn, "neither nvpmodel", "systemctl status nvpmodel",
+		},
+		"no TensorRT": {
+			func(r fstest.MapFS) {
+				delete(r, "usr/lib/aarch64-linux-gnu/libnvinfer.so.10")
+				delete(r, "usr/lib/aarch64-linux-gnu/libnvinfer.so.10.3.0")
+			},
+			"tensorrt", healthWarn, "TensorRT is not installed", "nvidia-tensorrt",
+		},
+		"GPU that is down": {
+			func(r fstest.MapFS) { delete(r, "dev/nvgpu/igpu0/ctrl") },
+			"gpu", healthFail, "power only", "dmesg",
+		},
+		"no swap": {
+			func(r fstest.MapFS) { r["proc/meminfo"] = file("MemTotal: 7803740 kB\nMemAvailable: 4194304 kB\n") },
+			"swap", healthWarn, "7620 MiB of memory", "nvzramconfig",
+		},
+		"engines for all": {
+			func(r fstest.MapFS) {
+				r["var/cache/vegad/engines"] = &fstest.MapFile{Mode: fs.ModeDir | 0o755}
+			},
+			"engines", healthFail, "native code", "chmod 0700",
+		},
 		"no meminfo": {
 			func(r fstest.MapFS) { delete(r, "proc/meminfo") },
 			"memory", healthWarn, "does not tell", "mount /proc",
@@ -175,13 +254,13 @@ func TestDoctorLooksAtTheDiskThatIsThere(t *testing.T) {
 	var asked []string
 	m.free = func(path string) (uint64, error) {
 		asked = append(asked, path)
-		if path == "/var" {
+		if path == "/var/cache/vegad" {
 			return 0, errors.New("stale handle")
 		}
 		return 10 << 20, nil
 	}
 	got := m.disks()
-	if fmt.Sprint(asked) != "[/var/lib/vegad /var]" {
+	if fmt.Sprint(asked) != "[/var/lib/vegad /var/cache/vegad]" {
 		t.Errorf("asked about %q", asked)
 	}
 	if got[0].Health != healthWarn || !strings.Contains(got[0].Detail, "10 MiB free") ||
@@ -211,49 +290,11 @@ func TestDoctorLooksForConfiguredCameras(t *testing.T) {
 	}
 }
 
-func TestDoctorTriesTheBroker(t *testing.T) {
-	cfg := config.Default()
-	b := &cfg.Broker
-	b.URL = startBroker(t)
-	if f := examineBroker(t.Context(), cfg); f.Health != healthOK {
-		t.Errorf("%+v", f)
-	}
-	addr := strings.TrimPrefix(b.URL, "mqtt://")
-	if f := examineEmbedded(t.Context(), addr); f.Health != healthWarn || !strings.Contains(f.Fix, "mqtt://"+addr) {
-		t.Errorf("a busy port: %+v", f)
-	}
-	if f := examineEmbedded(t.Context(), "127.0.0.1:0"); f.Health != healthOK {
-		t.Errorf("a free port: %+v", f)
-	}
-	b.URL = "mqtts://" + addr
-	if f := examineBroker(t.Context(), cfg); f.Health != healthWarn {
-		t.Errorf("a broker without TLS: %+v", f)
-	}
-	b.CAFile = "/ca.pem"
-	if f := examineBroker(t.Context(), cfg); f.Health != healthFail || !strings.Contains(f.Detail, "/ca.pem") {
-		t.Errorf("a missing authority: %+v", f)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	gone := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for _, url := range []string{"mqtt://" + gone, "mqtts://" + gone} {
-		b.URL, b.CAFile = url, ""
-		if f := examineBroker(t.Context(), cfg); f.Health != healthWarn || !strings.Contains(f.Detail, gone) {
-			t.Errorf("%+v", f)
-		}
-	}
-}
-
 func TestDoctorLoadsTheNetworks(t *testing.T) {
 	native(t)
 	cfg := config.Default()
 	cfg.Bundle, cfg.Provider = tinyBundle(t), "cpu"
-	got := examineNetworks(t.Context(), cfg, discard())
+	got := machineOf(fstest.MapFS{}).examineNetworks(t.Context(), cfg, discard())
 	if len(got) != 3 {
 		t.Fatalf("%+v", got)
 	}
@@ -263,13 +304,14 @@ func TestDoctorLoadsTheNetworks(t *testing.T) {
 		}
 	}
 	cfg.Provider = "cuda"
-	if e := find(examineNetworks(t.Context(), cfg, discard()), "engine"); len(e) != 1 || e[0].Health != healthWarn ||
+	e := find(machineOf(fstest.MapFS{}).examineNetworks(t.Context(), cfg, discard()), "engine")
+	if len(e) != 1 || e[0].Health != healthWarn ||
 		!strings.Contains(e[0].Detail, "degraded") || !strings.Contains(e[0].Detail, "cuda") {
 		t.Errorf("without a GPU: %+v", e)
 	}
 	t.Setenv(engine.LibraryVariable, "/nonexistent/libonnxruntime.so")
 	cfg.Bundle = "no-such-bundle"
-	for _, f := range examineNetworks(t.Context(), cfg, discard()) {
+	for _, f := range machineOf(fstest.MapFS{}).examineNetworks(t.Context(), cfg, discard()) {
 		if f.Health != healthFail || f.Fix == "" {
 			t.Errorf("%+v", f)
 		}
