@@ -26,7 +26,7 @@ type word struct {
 
 // tokenize cuts a question into words, with case, punctuation and contractions removed.
 func (l *Lexicon) tokenize(text string) []token {
-	words := split(strings.ToLower(text))
+	words := split(strings.ReplaceAll(strings.ToLower(text), "(s)", "")) // "how many chair(s)" leaves the number open
 	tokens := make([]token, 0, len(words))
 	for i := 0; i < len(words); {
 		t, n := l.next(words[i:])
