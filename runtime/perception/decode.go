@@ -41,6 +41,7 @@ type decoder struct {
 
 	heat, box, spread, attributes, embedding, depth, motion, room []float32
 
+	rays    []float32 // what the head is told of the view's geometry
 	view    *camera.View
 	peaks   []peak
 	colors  []float32 // storage of all detections' colours, embeddings and of the depth
@@ -58,10 +59,12 @@ func (d *decoder) init(m *models.Manifest, head Graph) {
 	d.heat, d.box, d.spread = head.Output("heat"), head.Output("box"), head.Output("box_logvar")
 	d.attributes, d.embedding = head.Output("attributes"), head.Output("embedding")
 	d.depth, d.motion, d.room = head.Output("depth"), head.Output("ego"), head.Output("room")
+	d.rays = head.Input("rays")
 	d.embed = len(d.embedding) / d.cells
 	n := m.Decode.MaxDetections
 	// Peaks of one label are never neighbours, so that no more than every second cell of every second row is one.
 	d.peaks = make([]peak, 0, (d.cols+1)/2*((d.rows+1)/2)*len(m.Labels))
+	n += len(m.Labels) // of each label a hint
 	d.colors, d.ids = make([]float32, n*len(m.Colors)), make([]float32, n*d.embed)
 	d.ranges, d.sigmas = make([]float32, d.cells), make([]float32, d.cells)
 }
@@ -93,8 +96,10 @@ func (d *decoder) read(o *scene.Observation) {
 			o.Detections = append(o.Detections, det)
 		}
 	}
+	d.hint(o)
 	d.measure()
 	o.View, o.Room = d.looking, d.enclosure()
+	o.Consistency = d.agreement(o.Detections)
 }
 
 // measure fills the depth of the view. What is no number becomes 0, which is unknown.

@@ -88,6 +88,7 @@ func New(cfg Config) (*Pipeline, error) {
 		len(p.stem.Output("geometry")), len(p.semantic.Output("semantic")))
 	p.decode.init(m, p.head)
 	p.obs.Detections = make([]scene.Detection, 0, m.Decode.MaxDetections)
+	p.obs.Hints = make([]scene.Detection, 0, len(m.Labels))
 	return p, nil
 }
 
@@ -211,7 +212,6 @@ func (p *Pipeline) think(ctx context.Context, family Family) error {
 func (p *Pipeline) write(family Family) {
 	o, n := &p.obs, p.ring.newest()
 	o.Seq, o.Mono, o.Wall, o.Camera = n.seq, n.mono, n.wall, p.cfg.Camera
-	o.Consistency = 1
 	p.decode.read(o)
 	o.GateMean = mean(p.head.Output("gate"))
 	if family == Observe {

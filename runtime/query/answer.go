@@ -99,6 +99,7 @@ type Options struct {
 	MaxAge         time.Duration // of the newest observation in the scope now
 	MinConsistency float64       // of the newest observation
 	MinConfidence  float64       // of a choice among several
+	MinHint        float64       // score of a hint that a question may rest on which takes a thing for granted
 	MinDecision    float64       // of a choice between two: the probability of the likelier one
 	MaxHalfWidth   float64       // of a length's 95 % interval, as a share of the distance between the centres …
 	HalfWidthFloor float64       // … and always allowed, m
@@ -114,7 +115,7 @@ type Options struct {
 // DefaultOptions returns the limits of a calibrated camera on a small robot.
 func DefaultOptions() Options {
 	return Options{
-		MaxAge: 2 * time.Second, MinConsistency: 0.2, MinConfidence: 0.3, MinDecision: 0.6,
+		MaxAge: 2 * time.Second, MinConsistency: 0.2, MinConfidence: 0.3, MinHint: 0.1, MinDecision: 0.6,
 		MaxHalfWidth: 0.5, HalfWidthFloor: 0.5, MaxSize: 0.75, MaxPlace: 1, PlaceFloor: 1, MaxBearing: 1.05, Widen: 1,
 		RobotWidth: 0.5, RobotHeight: 1.5,
 	}

@@ -53,6 +53,7 @@ type executor struct {
 	opt   Options
 	a     Answer
 	widen float64 // factor on standard deviations
+	weak  bool    // the answer rests on a hint
 }
 
 func newExecutor(q Query, snap *scene.Snapshot, opt Options, a Answer) *executor {
@@ -100,6 +101,9 @@ func (e *executor) run() Answer {
 	case Clear:
 		a = e.clear()
 	}
+	if e.weak && a.Status == Answered {
+		a.Text = doubtText(e.q.Target) + a.Text
+	}
 	return e.viewed(a)
 }
 
@@ -140,6 +144,9 @@ func (a Answer) say(choice, text string) Answer {
 // one resolves a referent to its best object and lists the others as alternatives.
 func (e *executor) one(r *Referent, role Role) (candidate, bool) {
 	list := e.meant(r)
+	if len(list) == 0 {
+		list = e.presumed(r)
+	}
 	if len(list) == 0 {
 		return candidate{}, false
 	}

@@ -25,6 +25,7 @@ type Config struct {
 	RangeFloor    float64       // the same, as a share of the distance
 	LogSizeFloor  float64       // standard deviation added to ln(extent)
 	RepeatShare   float64       // share of a detection's variance that repeats in every view of the same thing
+	SharedError   float64       // factor on the variances told of a thing seen often: views share more error than counted
 	GateDistance  float64       // squared Mahalanobis distance up to which a centre can be the same thing
 	GateCost      float64       // the same for position, size, label and embedding together
 	LabelNoise    float64       // share of detections whose label is wrong
@@ -67,7 +68,7 @@ func DefaultConfig(labels, colors []string) Config {
 	return Config{
 		Labels: labels, Colors: colors,
 		MaxObjects: 256, MaxDetections: 128,
-		CenterFloor: 0.03, RangeFloor: 0.02, LogSizeFloor: 0.05, RepeatShare: 0.2,
+		CenterFloor: 0.03, RangeFloor: 0.02, LogSizeFloor: 0.05, RepeatShare: 0.2, SharedError: 2.5,
 		GateDistance: 16.3, GateCost: 27, LabelNoise: 0.1,
 		DetectionRate: 0.8, ClutterRate: 0.05, MaxRange: 8, EvidenceTime: 500 * time.Millisecond,
 		ConfirmHits: 2, ConfirmWindow: 2 * time.Second, ConfirmScore: 0.8, ConfirmExists: 0.7, ConfirmLabel: 0.6,
@@ -98,6 +99,7 @@ func (c Config) Validate() error {
 	for name, v := range map[string]float64{
 		"centerFloor": c.CenterFloor, "gateDistance": c.GateDistance, "gateCost": c.GateCost,
 		"logSizeFloor": c.LogSizeFloor, "maxRange": c.MaxRange, "coverageRadius": c.CoverageRadius,
+		"sharedError": c.SharedError,
 		"jumpMove": c.JumpMove, "jumpTurn": c.JumpTurn, "maxSpeed": c.MaxSpeed, "maxTurnRate": c.MaxTurnRate,
 	} {
 		check(finite(v) && v > 0, "%s %g: must be positive", name, v)

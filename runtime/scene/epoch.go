@@ -110,6 +110,6 @@ func (m *Memory) Clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.drop()
-	m.meas = m.meas[:0]
+	m.meas, m.hints = m.meas[:0], m.hints[:0]
 	m.epoch++
 }

@@ -61,6 +61,14 @@ func (c Cov) inverse() (inv Cov, ok bool) {
 	return inv, true
 }
 
+// scaled multiplies every entry.
+func (c Cov) scaled(k float64) Cov {
+	for i := range c {
+		c[i] *= k
+	}
+	return c
+}
+
 // symmetric removes the asymmetry that rounding leaves.
 func (c Cov) symmetric() Cov {
 	c[1] = (c[1] + c[3]) / 2

@@ -76,7 +76,9 @@ type Memory struct {
 	// Buffers of one observation. The measurements stay until the next one: they are the snapshot's "now".
 	meas   []measurement
 	dets   []Detection
-	colors []float32 // the detections' own copies
+	weak   []Detection   // what hints rests on
+	colors []float32     // the detections' own copies
+	hints  []measurement // of the newest observation; they have no track
 	near   []*track
 	cost   []float64
 	assign assigner
@@ -148,9 +150,11 @@ func (m *Memory) Observe(obs *Observation) error {
 	m.advance(obs)
 	m.measure(obs)
 	m.locate()
+	agreed := min(obs.Consistency, m.agreement(obs))
 	m.settle(obs.Mono)
 	m.updateTracks(now)
 	m.missTracks(obs, step)
+	m.takeHints(obs)
 	m.letGo()
 	m.tellApart()
 	m.splitWide()
@@ -159,7 +163,7 @@ func (m *Memory) Observe(obs *Observation) error {
 	m.sweep(obs.Mono)
 	m.survey(obs, step)
 	m.last = frameState{
-		seq: obs.Seq, at: now, camera: obs.Camera, consistency: obs.Consistency,
+		seq: obs.Seq, at: now, camera: obs.Camera, consistency: agreed,
 		gateMean: obs.GateMean, gateShift: obs.GateShift, hfov: obs.View.HFOV,
 	}
 	m.observed, m.mono = true, obs.Mono

@@ -57,16 +57,19 @@ type Room struct {
 // Observation is everything that the networks say about one instant. The receiver must copy what it keeps: the
 // slices belong to the perception pipeline and are overwritten by the next observation.
 type Observation struct {
-	Seq         uint64        // sequence of the newest frame it rests on
-	Mono        time.Duration // capture time of that frame, monotonic
-	Wall        time.Time     // the same instant, UTC
-	Camera      string
-	Detections  []Detection
+	Seq        uint64        // sequence of the newest frame it rests on
+	Mono       time.Duration // capture time of that frame, monotonic
+	Wall       time.Time     // the same instant, UTC
+	Camera     string
+	Detections []Detection
+	// Hints are the best place of each label, at most one a label, however weak and also where it is detected already.
+	// Nothing is remembered of them: they serve questions that take a thing for granted.
+	Hints       []Detection
 	View        View
 	Ego         Motion // displacement since the previous observation of this camera
 	HasEgo      bool   // false for the first observation and after a gap
 	Room        Room
 	GateMean    float64 // mean of the gate, 1 is all semantic
 	GateShift   float64 // its change against the neutral context of an observation
-	Consistency float64 // 0..1 agreement of the geometry with itself, 1 when it was not checked
+	Consistency float64 // 0..1 agreement of this picture's geometry with itself, 1 when it was not checked
 }

@@ -51,12 +51,15 @@ type Snapshot struct {
 
 	Now  []Object // what the newest observation shows, in its order
 	Seen []Object // everything remembered, in the order of first appearance
+	// Hints are what the newest observation shows best of each label, at most one a label, however weak: for questions
+	// that take a thing for granted. Existence is the network's score.
+	Hints []Object
 
 	Free        FreeSpace // around Robot, fused over time; unknown is not free
 	Room        RoomEstimate
 	HFOV        float64 // of the newest observation's camera, rad
 	Looked      float64 // share of the directions around the robot that the camera has looked at, 0..1
-	Consistency float64 // of the newest observation
+	Consistency float64 // of the newest observation with itself and with what is remembered, 0..1
 	GateMean    float64
 	GateShift   float64
 
@@ -91,6 +94,9 @@ func (m *Memory) Snapshot() *Snapshot {
 	for i := range m.meas {
 		s.Now = append(s.Now, m.seenNow(&m.meas[i]))
 	}
+	for i := range m.hints {
+		s.Hints = append(s.Hints, m.seenNow(&m.hints[i]))
+	}
 	for _, t := range m.tracks {
 		if t.confirmed {
 			s.Seen = append(s.Seen, m.remembered(t))
@@ -106,13 +112,14 @@ func (m *Memory) Snapshot() *Snapshot {
 func (m *Memory) remembered(t *track) Object {
 	label, _ := best(t.post)
 	size := t.box.Size
+	shared := m.cfg.shared(t.hits)
 	o := Object{
 		ID: t.id(), Label: m.cfg.Labels[label], LabelIndex: label,
-		LabelProbs: slices.Clone(t.post), Box: t.box, CenterCov: t.cov,
+		LabelProbs: slices.Clone(t.post), Box: t.box, CenterCov: t.cov.scaled(shared),
 		SizeVar: Vec3{
-			t.logVar.X * size.X * size.X, t.logVar.Y * size.Y * size.Y, t.logVar.Z * size.Z * size.Z,
+			shared * t.logVar.X * size.X * size.X, shared * t.logVar.Y * size.Y * size.Y, shared * t.logVar.Z * size.Z * size.Z,
 		},
-		YawVar: t.yawVar, Existence: t.existence(), Hits: t.hits,
+		YawVar: shared * t.yawVar, Existence: t.existence(), Hits: t.hits,
 		FirstMono: t.firstMono, LastMono: t.lastMono, FirstWall: t.first.wall, LastWall: t.last.wall,
 		MovedMono: t.moved.mono, MovedWall: t.moved.wall, MovedFrom: t.movedFrom,
 	}

@@ -108,11 +108,15 @@ type RoomEstimate struct {
 }
 
 // roomEstimate averages what observations say of the room, in logarithms, weighted by their certainty. Observations
-// of one place repeat each other's error, so the certainty is bounded.
+// of one room repeat each other's error: the mean is told to be no more certain than one of them.
 type roomEstimate struct {
 	sum   [4]float64 // weighted logarithms of length, width, height, area
 	known [4]float64 // weight behind each
+	once  float64    // variance of one observation's logarithms, a running mean; 0 before the first
 }
+
+// onceGain is how fast the running mean of the observations' variance follows.
+const onceGain = 0.1
 
 // maxRoomWeight is the certainty at which older observations begin to fade: a standard deviation of 5 %.
 const maxRoomWeight = 400
@@ -122,6 +126,10 @@ func (r *roomEstimate) add(room Room) {
 		return
 	}
 	w := 1 / (room.LogVar + 1e-2)
+	if r.once == 0 {
+		r.once = 1 / w
+	}
+	r.once += onceGain * (1/w - r.once)
 	for i, x := range [4]float64{room.Length, room.Width, room.Height, room.Area} {
 		if x <= 0 {
 			continue
@@ -141,7 +149,7 @@ func (r *roomEstimate) estimate() RoomEstimate {
 		if r.known[i] == 0 {
 			return 0, 0
 		}
-		return math.Exp(r.sum[i] / r.known[i]), 1 / r.known[i]
+		return math.Exp(r.sum[i] / r.known[i]), max(1/r.known[i], r.once)
 	}
 	var out RoomEstimate
 	out.Length, out.LengthVar = value(0)

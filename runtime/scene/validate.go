@@ -44,6 +44,14 @@ func (m *Memory) check(obs *Observation) error {
 	if what := badFrame(obs); what != "" {
 		return fmt.Errorf("observation %d has a bad %s: %w", obs.Seq, what, ErrRejected)
 	}
+	if len(obs.Hints) > len(m.cfg.Labels) {
+		return fmt.Errorf("observation %d has %d hints, one a label is allowed: %w", obs.Seq, len(obs.Hints), ErrRejected)
+	}
+	for i := range obs.Hints {
+		if what := m.badDetection(&obs.Hints[i], m.embedding); what != "" {
+			return fmt.Errorf("hint %d of observation %d has a bad %s: %w", i, obs.Seq, what, ErrRejected)
+		}
+	}
 	embedding := m.embedding
 	for i := range obs.Detections {
 		d := &obs.Detections[i]
