@@ -25,6 +25,8 @@ type saying struct {
 	countGiven float64 // the same, when it is known that at least one is there
 	exists     bool
 	reasons    []string // of the abstentions
+	// How much the box and the distance can be trusted by what their answers say, 0..1.
+	boxTrust, distanceTrust float64
 }
 
 // step is a predicted motion between two frames of the clip.
@@ -35,11 +37,12 @@ type step struct {
 
 // answers is everything that a variant says about the last picture of a clip.
 type answers struct {
-	labels []saying // by label
-	things []thing  // all that it sees
-	depth  []float32
-	steps  []step               // none where the variant does not tell
-	gates  [gateFigures]float64 // mean of the gate for each family of questions; 0 where the variant has none
+	labels      []saying // by label
+	things      []thing  // all that it sees
+	consistency float64  // of the last picture's geometry; 0 where the variant has none
+	depth       []float32
+	steps       []step               // none where the variant does not tell
+	gates       [gateFigures]float64 // mean of the gate for each family of questions; 0 where the variant has none
 }
 
 // families are the families of questions in the order of the gate's figures.
@@ -78,6 +81,7 @@ func (s *system) answer(ctx context.Context, c *clip) (*answers, error) {
 		return nil, err
 	}
 	snap := memory.Snapshot()
+	a.consistency = snap.Consistency
 	for i := range a.labels {
 		a.labels[i] = ask(m.Labels[i], snap)
 	}
@@ -202,7 +206,12 @@ func ask(label string, snap *scene.Snapshot) saying {
 	if known.Status == query.Answered {
 		s.remembered = boxOf(known)
 	}
-	s.distance, s.bearing = valueOf(put(query.Distance, query.Now)), valueOf(put(query.Direction, query.Now))
+	far := put(query.Distance, query.Now)
+	s.boxTrust, s.distanceTrust = trust(&here, smallPlace), 0
+	if far.Value != nil {
+		s.distanceTrust = trust(&far, smallLength**far.Value)
+	}
+	s.distance, s.bearing = valueOf(far), valueOf(put(query.Direction, query.Now))
 	if n := valueOf(put(query.Count, query.Now)); n != nil {
 		s.count, s.countGiven = n.value, n.value
 	}

@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/vega-edge/vegad/models"
 	"github.com/vega-edge/vegad/runtime/perception"
@@ -67,7 +66,7 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	if cfg.First == 0 {
 		cfg.First = cfg.Split.FirstSeed()
 	}
-	if err := cfg.check(); err != nil {
+	if err := cfg.check(Variants()); err != nil {
 		return nil, err
 	}
 	found, err := cfg.measure(ctx)
@@ -84,14 +83,12 @@ func Run(ctx context.Context, cfg Config) (*Result, error) {
 	return r, nil
 }
 
-func (cfg *Config) check() error {
+func (cfg *Config) check(known []string) error {
 	if cfg.Rooms < 1 {
 		return fmt.Errorf("%d rooms: at least one is needed", cfg.Rooms)
 	}
-	for i, v := range cfg.Variants {
-		if !slices.Contains(Variants(), v) || slices.Contains(cfg.Variants[:i], v) {
-			return fmt.Errorf("variant %q: want each at most once, of %v", v, Variants())
-		}
+	if err := namedOnce(cfg.Variants, known); err != nil {
+		return err
 	}
 	return cfg.Split.check(cfg.First, cfg.Rooms)
 }
@@ -111,11 +108,12 @@ func (cfg *Config) measure(ctx context.Context) ([][]*tally, error) {
 		predictors[i] = &system{manifest: cfg.Manifest, graph: cfg.Graph}
 	}
 	ctx, stop := context.WithCancel(ctx)
-	clips, drawn := cfg.draw(ctx)
+	film := func(s *studio, i int) *clip { return s.film(cfg.First + uint64(i)) }
+	clips, ended := drawn(ctx, cfg.Rooms, film, cfg.studio)
 	found := make([][]*tally, len(predictors))
 	err := cfg.score(ctx, clips, predictors, found)
 	stop()
-	<-drawn
+	<-ended
 	return found, err
 }
 
@@ -142,22 +140,3 @@ func (cfg *Config) score(ctx context.Context, clips <-chan *clip, predictors []p
 
 // ahead is how many rooms are drawn before the networks ask for them.
 const ahead = 2
-
-// draw renders the rooms in order, in a goroutine of its own, so that rendering and networks share the machine. The
-// second channel is closed when it has ended.
-func (cfg *Config) draw(ctx context.Context) (<-chan *clip, <-chan struct{}) {
-	clips, ended := make(chan *clip, ahead), make(chan struct{})
-	go func() {
-		defer close(ended)
-		defer close(clips)
-		s := cfg.studio()
-		for i := range cfg.Rooms {
-			select {
-			case clips <- s.film(cfg.First + uint64(i)):
-			case <-ctx.Done():
-				return
-			}
-		}
-	}()
-	return clips, ended
-}

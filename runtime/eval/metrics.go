@@ -96,7 +96,12 @@ func bootstrap(rooms [][]float64, figure func([]float64) float64) [2]float64 {
 			found = append(found, figure(drawn))
 		}
 	}
-	slices.Sort(found)
-	at := func(q float64) float64 { return found[int(math.Round(q*float64(len(found)-1)))] }
+	return quantiles(found)
+}
+
+// quantiles returns those of 2.5 % and 97.5 %. It sorts its argument.
+func quantiles(values []float64) [2]float64 {
+	slices.Sort(values)
+	at := func(q float64) float64 { return values[int(math.Round(q*float64(len(values)-1)))] }
 	return [2]float64{at(0.025), at(0.975)}
 }

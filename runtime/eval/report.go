@@ -37,6 +37,7 @@ const (
 	egoTurn
 	cover
 	abstained
+	consistent
 	gateObserve // the families follow in the order of families
 	gateLocate
 	gateCount
@@ -71,6 +72,7 @@ func namings() [figureCount]naming {
 		existsRight: {"exists", "accuracy", mean}, depthAbsRel: {"depth", "abs_rel", mean},
 		egoMove: {"ego", "trans_err_ratio", mean}, egoTurn: {"ego", "rot_err_deg", mean},
 		cover: {"calibration", "coverage95", mean}, abstained: {"calibration", "abstained", mean},
+		consistent:  {"calibration", "consistency", median},
 		gateObserve: {"gate", "observe", mean}, gateLocate: {"gate", "locate", mean}, gateCount: {"gate", "count", mean},
 		gateMeasure: {"gate", "measure", mean}, gateRelate: {"gate", "relate", mean},
 		gateDescribe: {"gate", "describe", mean},
@@ -84,11 +86,15 @@ type Variant struct {
 	Interval95 map[string]map[string][2]float64 // by bootstrap over the rooms
 	Samples    map[string]map[string]int        // questions, rooms or steps that the figure rests on
 	Reasons    map[string]int                   // why questions about things in view were not answered
+	Curve      []Point                          // accuracy against abstention; absent of walks
 }
 
 // MarshalJSON writes the groups side by side.
 func (v Variant) MarshalJSON() ([]byte, error) {
 	out := map[string]any{"interval95": v.Interval95, "samples": v.Samples, "reasons": v.Reasons}
+	if len(v.Curve) > 0 {
+		out["curve"] = v.Curve
+	}
 	for group, figures := range v.Figures {
 		out[group] = figures
 	}
@@ -115,11 +121,14 @@ func summarise(rooms []*tally) Variant {
 		put(v.Interval95, n, bootstrap(byRoom, n.reduce))
 		put(v.Samples, n, len(all))
 	}
+	var located, ranged []attempt
 	for _, t := range rooms {
+		located, ranged = append(located, t.located...), append(ranged, t.ranged...)
 		for reason, n := range t.reasons {
 			v.Reasons[reason] += n
 		}
 	}
+	v.Curve = curve(located, ranged)
 	return v
 }
 
@@ -155,6 +164,7 @@ func lines() []line {
 		{"own motion, error of the heading", "ego", "rot_err_deg", "°"},
 		{"truth inside the 95 % interval", "calibration", "coverage95", "%"},
 		{"abstained", "calibration", "abstained", "%"},
+		{"geometry agrees with itself, median", "calibration", "consistency", ""},
 		{"gate while watching, 1 is all meaning", "gate", "observe", ""},
 		{"gate for a measurement", "gate", "measure", ""},
 		{"gate for a count", "gate", "count", ""},
@@ -197,38 +207,63 @@ func (r *Result) head() string {
 		r.Bundle, r.Precision, r.Provider, r.Rooms, r.Split, r.FirstSeed, last)
 }
 
+// sheet is figures of several variants as a table.
+type sheet struct {
+	head     string
+	names    []string // columns
+	lines    []line   // rows
+	variants map[string]Variant
+}
+
+func (r *Result) sheet() sheet { return sheet{r.head(), r.variants(), lines(), r.Variants} }
+
 // Table writes the figures for a terminal.
 func (r *Result) Table() string {
+	s := r.sheet()
+	return s.table()
+}
+
+// Markdown writes the figures as the table of a README.
+func (r *Result) Markdown() string {
+	s := r.sheet()
+	text := s.markdown()
+	for _, name := range r.variants() {
+		if name != Blind { // it trusts nothing
+			text += "\n" + curveMarkdown(r.Variants[name].Curve)
+		}
+	}
+	return text
+}
+
+func (s *sheet) table() string {
 	const width, cell = 36, 26
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\n\n%-*s", r.head(), width, "")
-	for _, name := range r.variants() {
+	fmt.Fprintf(&b, "%s\n\n%-*s", s.head, width, "")
+	for _, name := range s.names {
 		fmt.Fprintf(&b, "%-*s", cell, name)
 	}
 	b.WriteByte('\n')
-	for _, l := range lines() {
+	for _, l := range s.lines {
 		fmt.Fprintf(&b, "%-*s", width, l.title)
-		for _, name := range r.variants() {
-			fmt.Fprintf(&b, "%-*s", cell, r.Variants[name].cell(l))
+		for _, name := range s.names {
+			fmt.Fprintf(&b, "%-*s", cell, s.variants[name].cell(l))
 		}
 		b.WriteByte('\n')
 	}
 	return b.String()
 }
 
-// Markdown writes the figures as the table of a README.
-func (r *Result) Markdown() string {
+func (s *sheet) markdown() string {
 	var b strings.Builder
-	names := r.variants()
-	fmt.Fprintf(&b, "| %s |\n|---|%s\n", strings.Join(append([]string{"figure"}, names...), " | "),
-		strings.Repeat("---|", len(names)))
-	for _, l := range lines() {
+	fmt.Fprintf(&b, "| %s |\n|---|%s\n", strings.Join(append([]string{"figure"}, s.names...), " | "),
+		strings.Repeat("---|", len(s.names)))
+	for _, l := range s.lines {
 		fmt.Fprintf(&b, "| %s |", l.title)
-		for _, name := range names {
-			fmt.Fprintf(&b, " %s |", r.Variants[name].cell(l))
+		for _, name := range s.names {
+			fmt.Fprintf(&b, " %s |", s.variants[name].cell(l))
 		}
 		b.WriteByte('\n')
 	}
-	fmt.Fprintf(&b, "\n%s\n", r.head())
+	fmt.Fprintf(&b, "\n%s\n", s.head)
 	return b.String()
 }

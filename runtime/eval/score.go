@@ -8,19 +8,16 @@ import (
 
 // tally is what one room says about each figure: samples whose mean or median over all rooms is the figure.
 type tally struct {
-	samples [figureCount][]float64
-	reasons map[string]int // of the abstentions about things that are there
+	samples         [figureCount][]float64
+	reasons         map[string]int // of the abstentions about things that are there
+	located, ranged []attempt      // at the places and distances of things that are there
 }
 
 func (t *tally) add(f figure, v float64) { t.samples[f] = append(t.samples[f], v) }
 
 // share adds 100 or 0.
 func (t *tally) share(f figure, yes bool) {
-	if yes {
-		t.add(f, 100)
-		return
-	}
-	t.add(f, 0)
+	t.add(f, percent(yes))
 }
 
 // near is how close a centre must be for a thing to count as found, in metres.
@@ -47,6 +44,9 @@ func (c *clip) compare(a *answers) *tally {
 	}
 	t.add(depthAbsRel, 100*absRel(a.depth, c.depth))
 	t.moved(a.steps, c.poses)
+	if a.consistency > 0 {
+		t.add(consistent, a.consistency)
+	}
 	if a.gates != [gateFigures]float64{} {
 		for i, g := range a.gates {
 			t.add(gateObserve+figure(i), g)
@@ -75,12 +75,42 @@ func (t *tally) unique(s *saying, truth scene.Box) {
 	t.place(s.remembered, truth, [3]figure{seen25, seen50, seenNear})
 	t.share(locateAbstained, s.box == nil)
 	t.share(abstained, s.box == nil)
+	t.attempt(s, truth)
 	t.length(s.distance, truth.FootprintDistance(0, 0))
 	t.angle(s.bearing, math.Atan2(truth.Center.Y, truth.Center.X))
 	for _, r := range s.reasons {
 		t.reasons[r]++
 	}
 }
+
+// attempt keeps what the curve of accuracy against abstention is made of.
+func (t *tally) attempt(s *saying, truth scene.Box) {
+	where := attempt{trust: s.boxTrust, answer: s.box != nil}
+	if s.box != nil {
+		where.marks[0] = percent(scene.IoUAxisAligned(*s.box, truth) >= 0.25)
+		where.marks[1] = percent(s.box.Center.Sub(truth.Center).Norm() <= near)
+	}
+	t.located = append(t.located, where)
+	d := truth.FootprintDistance(0, 0)
+	if d <= touching {
+		return
+	}
+	far := attempt{trust: s.distanceTrust, answer: s.distance != nil}
+	if s.distance != nil {
+		far.marks[0] = 100 * mra(s.distance.value, d)
+	}
+	t.ranged = append(t.ranged, far)
+}
+
+func percent(yes bool) float64 {
+	if yes {
+		return 100
+	}
+	return 0
+}
+
+// touching is the distance, in metres, below which any relative error means nothing.
+const touching = 0.05
 
 // place scores a box. An abstention is a miss.
 func (t *tally) place(box *scene.Box, truth scene.Box, to [3]figure) {
@@ -102,7 +132,7 @@ func (t *tally) length(m *measured, truth float64) {
 	}
 	off := math.Abs(m.value - truth)
 	t.add(distanceOff, off)
-	if truth > 0.05 { // a robot that touches the thing makes any error infinite
+	if truth > touching {
 		t.add(distanceRel, 100*off/truth)
 		t.add(vsiDistance, 100*mra(m.value, truth))
 	}
