@@ -82,9 +82,8 @@ func (c *evalCmd) score(s streams) error {
 	if err != nil {
 		return fmt.Errorf("scoring answers: %w", err)
 	}
-	defer f.Close() // it was only read
 	d, err := eval.ReadDialogue(f)
-	if err != nil {
+	if err := errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("scoring %s: %w", c.Score, err)
 	}
 	return c.print(s, eval.Score(d))

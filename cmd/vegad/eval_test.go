@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -17,7 +19,10 @@ func evaluate(t *testing.T, c evalCmd) (string, string, error) {
 	if c.Precision == "" {
 		c.Precision = "fp32"
 	}
-	c.Provider, c.Variants = "cpu", []string{"gated"}
+	c.Provider = "cpu"
+	if c.Variants == nil {
+		c.Variants = []string{"gated"}
+	}
 	if c.Split == "" {
 		c.Split = "test"
 	}
@@ -58,6 +63,42 @@ func TestEvalPrintsTables(t *testing.T) {
 	}
 	if !strings.HasPrefix(out, "| figure | gated |\n|---|---|\n") {
 		t.Errorf("printed %s", out)
+	}
+}
+
+// TestEvalExportsAndScoresWalks lets the memory see the truth, writes the questions down and scores the file again.
+func TestEvalExportsAndScoresWalks(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "walks.jsonl")
+	out, _, err := evaluate(t, evalCmd{Markdown: true, Walks: 1, Variants: []string{"perfect"}, Export: file})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantContains(t, "the table", out, "| figure | perfect | chance |", "seeds 1000000 to 1000000", "room size, MRA")
+	var scored bytes.Buffer
+	c := evalCmd{Markdown: true, Score: file}
+	if err := c.Run(t.Context(), streams{out: &scored, err: &bytes.Buffer{}}); err != nil {
+		t.Fatal(err)
+	}
+	rows := func(text string) string { return text[:strings.LastIndex(text, "|")] }
+	if rows(scored.String()) != rows(out) {
+		t.Errorf("measured\n%s\nscored\n%s", out, scored.String())
+	}
+}
+
+func TestEvalRefusesFiles(t *testing.T) {
+	bad := filepath.Join(t.TempDir(), "bad.jsonl")
+	if err := os.WriteFile(bad, []byte("{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for want, c := range map[string]evalCmd{
+		"line 1":                {Score: bad},
+		"no such file":          {Score: bad + "x"},
+		"only walks (--walks N": {Export: bad},
+	} {
+		err := c.Run(t.Context(), streams{out: &bytes.Buffer{}, err: &bytes.Buffer{}})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%+v: error %v, want one that says %q", c, err, want)
+		}
 	}
 }
 

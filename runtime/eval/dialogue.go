@@ -26,10 +26,16 @@ const (
 // kindNaming pairs a kind with its place in the figures, in the order of the tables.
 func kindNaming() [][2]string {
 	return [][2]string{
-		{ObjectCounting, "count"}, {ObjectAbsDistance, "abs_distance"}, {ObjectSize, "object_size"},
-		{RoomSize, "room_size"}, {ObjectRelDistance, "rel_distance"},
-		{RelDirectionEasy, "rel_direction_easy"}, {RelDirectionMedium, "rel_direction_medium"},
-		{RelDirectionHard, "rel_direction_hard"}, {RoutePlanning, "route"}, {AppearanceOrder, "order"},
+		{ObjectCounting, "count"},
+		{ObjectAbsDistance, "abs_distance"},
+		{ObjectSize, "object_size"},
+		{RoomSize, "room_size"},
+		{ObjectRelDistance, "rel_distance"},
+		{RelDirectionEasy, "rel_direction_easy"},
+		{RelDirectionMedium, "rel_direction_medium"},
+		{RelDirectionHard, "rel_direction_hard"},
+		{RoutePlanning, "route"},
+		{AppearanceOrder, "order"},
 	}
 }
 

@@ -226,13 +226,13 @@ func (r *Result) Table() string {
 // Markdown writes the figures as the table of a README.
 func (r *Result) Markdown() string {
 	s := r.sheet()
-	text := s.markdown()
+	parts := []string{s.markdown()}
 	for _, name := range r.variants() {
 		if name != Blind { // it trusts nothing
-			text += "\n" + curveMarkdown(r.Variants[name].Curve)
+			parts = append(parts, curveMarkdown(r.Variants[name].Curve))
 		}
 	}
-	return text
+	return strings.Join(parts, "\n")
 }
 
 func (s *sheet) table() string {

@@ -201,8 +201,10 @@ func TestTurnsOfARoute(t *testing.T) {
 
 func TestCurve(t *testing.T) {
 	list := []attempt{
-		{trust: 0.95, answer: true, marks: [2]float64{100, 100}}, {trust: 0.55, answer: true, marks: [2]float64{0, 100}},
-		{trust: 0.15, answer: true}, {},
+		{trust: 0.95, answer: true, marks: [2]float64{100, 100}},
+		{trust: 0.55, answer: true, marks: [2]float64{0, 100}},
+		{trust: 0.15, answer: true},
+		{},
 	}
 	points := curve(list, list[:1])
 	if len(points) < 8 {

@@ -100,7 +100,7 @@ func (c Config) Validate() error {
 		"centerFloor": c.CenterFloor, "gateDistance": c.GateDistance, "gateCost": c.GateCost,
 		"logSizeFloor": c.LogSizeFloor, "maxRange": c.MaxRange, "coverageRadius": c.CoverageRadius,
 		"sharedError": c.SharedError,
-		"jumpMove": c.JumpMove, "jumpTurn": c.JumpTurn, "maxSpeed": c.MaxSpeed, "maxTurnRate": c.MaxTurnRate,
+		"jumpMove":    c.JumpMove, "jumpTurn": c.JumpTurn, "maxSpeed": c.MaxSpeed, "maxTurnRate": c.MaxTurnRate,
 	} {
 		check(finite(v) && v > 0, "%s %g: must be positive", name, v)
 	}
