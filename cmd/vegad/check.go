@@ -70,6 +70,9 @@ func (c *checkCmd) examine() checkReport {
 			report.blame(c.Config, fmt.Sprintf("cameras[%d]", i), err)
 		}
 	}
+	if err := daemon.CheckSecurity(cfg); err != nil {
+		report.blame(c.Config, "security", err)
+	}
 	bundle, err := openBundle(cfg)
 	if err != nil {
 		report.blame(c.Config, "bundle", err)

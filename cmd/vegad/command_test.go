@@ -64,6 +64,20 @@ func TestSignedCommandIsAccepted(t *testing.T) {
 	}
 }
 
+func TestCheckReadsTheKeys(t *testing.T) {
+	folder := t.TempDir()
+	file := filepath.Join(folder, "config.yaml")
+	for name, text := range map[string]string{"config.yaml": "commands: {keysFile: keys}\n", "keys": "ops nonsense\n"} {
+		if err := os.WriteFile(filepath.Join(folder, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := vegad(t, "check", "-c", file)
+	if got.code != exitFailed || !strings.Contains(got.out, "line 1: the key must be") {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestCommandUsage(t *testing.T) {
 	file, _ := keygen(t)
 	sign := []string{"command", "sign", "forget", "--robot", "acme/0001"}

@@ -38,6 +38,13 @@ func (d *daemon) secure() error {
 	return err
 }
 
+// CheckSecurity reads keys and certificates as Run will, and returns what is wrong with them.
+func CheckSecurity(cfg config.Config) error {
+	_, keys := readKeys(cfg.Commands)
+	_, certificates := openIdentity(cfg, nil)
+	return errors.Join(keys, certificates)
+}
+
 // identity holds the certificates of the link and of the embedded broker; a nil store is not in use.
 type identity struct{ link, broker *certificate.Store }
 
