@@ -34,7 +34,7 @@ func OpenStore(cfg config.Config, log *slog.Logger) (*store.Store, error) {
 		dir = filepath.Join(state, modelsFolder)
 	}
 	if dir == "" {
-		return nil, nil //nolint:nilnil // no store is no error
+		return nil, nil // no store is no error
 	}
 	c := store.Config{Dir: dir, Starts: cfg.Update.Starts, Logger: log}
 	for _, file := range cfg.Update.Keys {
@@ -59,7 +59,7 @@ func OpenCache(cfg config.Config, rt *engine.Runtime) (*engine.Cache, error) {
 		dir = filepath.Join(given, enginesFolder)
 	}
 	if dir == "" {
-		return nil, nil //nolint:nilnil // no cache is no error
+		return nil, nil // no cache is no error
 	}
 	if state := stateFolder(); key == "" && state != "" {
 		key = filepath.Join(state, keyFile)
