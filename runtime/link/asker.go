@@ -42,6 +42,7 @@ func (r Robot) String() string { return r.Manufacturer + "/" + r.Serial }
 type Asker struct {
 	wire   *wire
 	prefix string
+	tasks  sync.WaitGroup // what the connection leaves behind for a while
 
 	mu       sync.Mutex
 	topics   topics                        // of the selected robot; empty before Select
@@ -71,7 +72,7 @@ func Dial(ctx context.Context, cfg AskerConfig) (*Asker, error) {
 	}
 	a.wire, err = dialWire(ctx, wireConfig{
 		target: to, clientID: "vegad-ask-" + randomID(8), username: user, password: password,
-		timing: defaultTiming(), receive: a.receive,
+		timing: defaultTiming(), receive: a.receive, tasks: &a.tasks,
 	})
 	if err != nil {
 		return nil, err
@@ -243,5 +244,6 @@ func (a *Asker) deliver(id string, data []byte) {
 // Close leaves the broker; calls that wait return an error. It is idempotent.
 func (a *Asker) Close() error {
 	a.wire.leave()
+	a.tasks.Wait()
 	return nil
 }

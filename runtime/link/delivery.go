@@ -115,7 +115,7 @@ func (s *session) probe() {
 		if !s.client.queue.still() {
 			continue // the messages in flight tell
 		}
-		token := s.wire.client.Unsubscribe(s.client.topics.of("probe"))
+		token := s.do(func() mqtt.Token { return s.wire.client.Unsubscribe(s.client.topics.of("probe")) })
 		if err := s.wait(context.Background(), token, interval); err != nil {
 			s.fail(err)
 			return

@@ -107,9 +107,10 @@ type Client struct {
 	receipts *receipts
 
 	running  atomic.Bool
-	attempts atomic.Uint64 // connections that were tried
-	sessions atomic.Uint64 // connections that came up
-	refused  atomic.Uint64 // incoming messages that were not accepted
+	tasks    sync.WaitGroup // of Run, and what its connections leave behind for a while
+	attempts atomic.Uint64  // connections that were tried
+	sessions atomic.Uint64  // connections that came up
+	refused  atomic.Uint64  // incoming messages that were not accepted
 
 	mu        sync.Mutex
 	ids       map[string]uint32 // last headerId by topic

@@ -128,6 +128,30 @@ func TestFiftyReconnectsLeaveNoGoroutines(t *testing.T) {
 	eventually(t, "goroutines as before", func() bool { return runtime.NumGoroutine() <= before })
 }
 
+// A connection that breaks under a message is replaced without waiting for what the MQTT library still does with it.
+func TestBrokenUnderAMessage(t *testing.T) {
+	v := startVillain(t)
+	box := durable(t)
+	c := newDurable(t, v.url(), box, nil)
+	stop := runConnected(t, c)
+	longest, n := time.Duration(0), 0
+	for range 40 {
+		before := c.Stats().Connections
+		produce(t, c, 9)
+		n += 9
+		v.cut()
+		began := time.Now()
+		eventually(t, "a new connection", func() bool { return c.Stats().Connections > before })
+		longest = max(longest, time.Since(began))
+	}
+	if longest > defaultTiming().write/2 {
+		t.Errorf("a new connection took %v", longest)
+	}
+	eventually(t, "an empty outbox", func() bool { return box.Stats().Records == 0 })
+	stop()
+	v.ledger.check(t, box.BootID(), uint64(n))
+}
+
 func TestBackoffIsFullJitterWithinItsCeiling(t *testing.T) {
 	t.Parallel()
 	for range 200 {

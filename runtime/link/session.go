@@ -25,11 +25,10 @@ func (c *Client) Run(ctx context.Context) error {
 		return fmt.Errorf("running the link: it runs already")
 	}
 	defer c.running.Store(false)
-	var tasks sync.WaitGroup
-	defer tasks.Wait()
-	tasks.Go(func() { c.handleAsks(ctx) })
-	tasks.Go(func() { c.handlePoses(ctx) })
-	tasks.Go(func() { c.handleCommands(ctx) })
+	defer c.tasks.Wait()
+	c.tasks.Go(func() { c.handleAsks(ctx) })
+	c.tasks.Go(func() { c.handlePoses(ctx) })
+	c.tasks.Go(func() { c.handleCommands(ctx) })
 	waits := backoff{base: c.timing.backoffBase, max: c.timing.backoffMax}
 	for ctx.Err() == nil {
 		began := time.Now()
@@ -95,7 +94,7 @@ func (s *session) connect(ctx context.Context) error {
 	}
 	s.wire, err = dialWire(ctx, wireConfig{
 		target: c.target, clientID: c.cfg.ClientID, username: c.cfg.Username, password: c.cfg.Password,
-		timing: c.timing, will: &will, receive: s.receive,
+		timing: c.timing, will: &will, receive: s.receive, tasks: &c.tasks,
 	})
 	return err
 }

@@ -25,6 +25,7 @@ type wireConfig struct {
 	timing             timing
 	will               *message
 	receive            mqtt.MessageHandler // called in order by one goroutine; must not block
+	tasks              *sync.WaitGroup     // gets the goroutine that may outlast the connection by timing.write
 }
 
 // wire is one connection to a broker: one client of the MQTT library, used once and thrown away. The library never
@@ -32,6 +33,7 @@ type wireConfig struct {
 type wire struct {
 	client mqtt.Client
 	timing timing
+	calls  chan func()   // of the MQTT library, made one after the other
 	lost   chan struct{} // closed when the connection is over; cause says why
 
 	once  sync.Once
@@ -46,7 +48,7 @@ type wire struct {
 func dialWire(ctx context.Context, cfg wireConfig) (*wire, error) {
 	ctx, cancel := context.WithTimeout(ctx, cfg.timing.connect)
 	defer cancel()
-	w := &wire{timing: cfg.timing, lost: make(chan struct{})}
+	w := &wire{timing: cfg.timing, calls: make(chan func()), lost: make(chan struct{})}
 	w.client = mqtt.NewClient(w.options(ctx, cfg))
 	stop := context.AfterFunc(ctx, w.cut)
 	token := w.client.Connect()
@@ -59,7 +61,37 @@ func dialWire(ctx context.Context, cfg wireConfig) (*wire, error) {
 		w.drop(err)
 		return nil, fmt.Errorf("connecting to %s: %w", cfg.target, err)
 	}
+	cfg.tasks.Go(w.work)
 	return w, nil
+}
+
+// work makes the calls of the MQTT library. When the connection breaks under a call, the library returns only after
+// timing.write; nobody else has to wait for that.
+func (w *wire) work() {
+	for {
+		select {
+		case call := <-w.calls:
+			call()
+		case <-w.lost:
+			return
+		}
+	}
+}
+
+// do has a call made, and returns its token: nil when the connection is over.
+func (w *wire) do(call func() mqtt.Token) mqtt.Token {
+	made := make(chan mqtt.Token, 1)
+	select {
+	case w.calls <- func() { made <- call() }:
+	case <-w.lost:
+		return nil
+	}
+	select {
+	case token := <-made:
+		return token
+	case <-w.lost:
+		return nil
+	}
 }
 
 func (w *wire) options(ctx context.Context, cfg wireConfig) *mqtt.ClientOptions {
@@ -129,6 +161,9 @@ func (w *wire) leave() {
 
 // wait waits for a token, for the end of the connection, of the context or of the limit.
 func (w *wire) wait(ctx context.Context, token mqtt.Token, limit time.Duration) error {
+	if token == nil {
+		return w.cause
+	}
 	timer := time.NewTimer(limit)
 	defer timer.Stop()
 	select {
@@ -144,12 +179,12 @@ func (w *wire) wait(ctx context.Context, token mqtt.Token, limit time.Duration) 
 }
 
 func (w *wire) publish(m message) mqtt.Token {
-	return w.client.Publish(m.topic, m.qos, m.retained, m.payload)
+	return w.do(func() mqtt.Token { return w.client.Publish(m.topic, m.qos, m.retained, m.payload) })
 }
 
 // subscribe subscribes filters and returns those that the broker does not allow.
 func (w *wire) subscribe(ctx context.Context, filters map[string]byte) (denied []string, err error) {
-	token := w.client.SubscribeMultiple(filters, nil)
+	token := w.do(func() mqtt.Token { return w.client.SubscribeMultiple(filters, nil) })
 	if err := w.wait(ctx, token, w.timing.ack); err != nil {
 		return nil, fmt.Errorf("subscribing: %w", err)
 	}
