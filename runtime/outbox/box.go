@@ -31,12 +31,13 @@ const (
 
 // Config bounds a Box. A zero value takes the default.
 type Config struct {
-	Dir         string        // folder of the file, made when it is not there; empty keeps everything in memory
-	MaxBytes    int64         // of the records on disk; the file may be up to twice as large
-	MaxMemory   int64         // of the records that are not on disk (yet)
-	MaxAge      time.Duration // after which nobody wants a message any more
-	CommitDelay time.Duration // how long messages gather before a commit; a crash may cost what came within it
-	Logger      *slog.Logger  // required
+	Dir         string           // folder of the file, made when it is not there; empty keeps everything in memory
+	MaxBytes    int64            // of the records on disk; the file may be up to twice as large
+	MaxMemory   int64            // of the records that are not on disk (yet)
+	MaxAge      time.Duration    // after which nobody wants a message any more
+	CommitDelay time.Duration    // how long messages gather before a commit; a crash may cost what came within it
+	Clock       func() time.Time // the wall clock, which may jump; nil is time.Now
+	Logger      *slog.Logger     // required
 }
 
 // Box is an outbox. Put, Done, Settle, Stats, Flush and Close may be called from any goroutine; Rewind, Next and Idle
@@ -45,7 +46,8 @@ type Box struct {
 	cfg     Config
 	log     *slog.Logger
 	boot    string
-	started time.Time
+	started time.Time // on the monotonic clock, from which ages are told
+	woke    time.Time // the same moment by the wall clock
 
 	wake  chan struct{} // capacity 1: the writer has something to do
 	ready chan struct{} // capacity 1: the sender has something to do
@@ -95,7 +97,8 @@ func Open(cfg Config) (*Box, error) {
 	}
 	cfg = cfg.withDefaults()
 	b := &Box{
-		cfg: cfg, log: cfg.Logger.With("component", "outbox"), boot: newBoot(), started: time.Now(),
+		cfg: cfg, log: cfg.Logger.With("component", "outbox"), boot: newBoot(),
+		started: time.Now(), woke: cfg.Clock().Round(0),
 		wake: make(chan struct{}, 1), ready: make(chan struct{}, 1),
 		quit: make(chan struct{}), ended: make(chan struct{}),
 		epoch: 1, done: make(map[uint64]struct{}),
@@ -128,6 +131,9 @@ func (cfg Config) withDefaults() Config {
 	}
 	if cfg.CommitDelay <= 0 {
 		cfg.CommitDelay = DefaultCommitDelay
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = time.Now
 	}
 	return cfg
 }
@@ -167,7 +173,7 @@ func (b *Box) Put(m Message) (seq uint64, err error) {
 	b.counts.Put++
 	now := time.Now()
 	r := Record{
-		Message: m, BootID: b.boot, Seq: b.seq, Time: now,
+		Message: m, BootID: b.boot, Seq: b.seq, Time: b.cfg.Clock(),
 		order: orderOf(b.epoch, b.seq), elapsed: now.Sub(b.started),
 	}
 	l := &b.lines[m.Class]
@@ -258,10 +264,10 @@ func (b *Box) made(r *Record) time.Time {
 	switch {
 	case r.BootID == b.boot:
 		return b.started.Add(r.elapsed)
-	case r.Time.Year() < clockIsSet, r.Time.After(b.started):
+	case r.Time.Year() < clockIsSet, r.Time.After(b.woke):
 		return b.started
 	}
-	return b.started.Add(r.Time.Sub(b.started))
+	return b.started.Add(r.Time.Sub(b.woke))
 }
 
 // Stats returns the counters.
