@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -11,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +21,7 @@ import (
 	"github.com/vega-edge/vegad/quant/calibration"
 	"github.com/vega-edge/vegad/quant/onnx/onnxtest"
 	"github.com/vega-edge/vegad/quant/report"
+	"github.com/vega-edge/vegad/runtime/bench/benchtest"
 	"github.com/vega-edge/vegad/runtime/engine"
 	"github.com/vega-edge/vegad/runtime/engine/enginetest"
 	"github.com/vega-edge/vegad/runtime/perception"
@@ -69,16 +68,13 @@ func TestBenchQuant(t *testing.T) {
 	b := &quantBench{
 		t: t, root: root, rt: enginetest.Open(t),
 		python: filepath.Join(root, "build", "bench-quant", "venv", "bin", "python"),
-		found: &benchResults{
-			Target: "bench-quant", Commit: firstLine("git", "describe", "--always", "--dirty"),
-			Machine: machineLine(), Figures: map[string]benchFigure{}, Holds: true,
-		},
+		found:  benchtest.New("bench-quant"),
 	}
 	for _, net := range b.networks(rooms) {
 		b.compare(net)
 	}
 	b.totals()
-	b.finish()
+	b.found.Report(t, root)
 }
 
 type quantBench struct {
@@ -86,7 +82,7 @@ type quantBench struct {
 	root   string
 	rt     *engine.Runtime
 	python string
-	found  *benchResults
+	found  *benchtest.Results
 	cost   map[string][2]float64 // by side: seconds and peak bytes of the slowest method on the bundle's graphs
 }
 
@@ -260,7 +256,12 @@ func (b *quantBench) judge(n *benchNet, all []*contestant) {
 		fmt.Printf("  %-6s %-11s %-9s %6.2f dB %6.2f dB %6.3f ms %6.2f s %5.0f MiB\n",
 			c.who, c.method, c.form, c.meanDB, c.sqnrDB, c.medianMs, c.seconds, c.peakBytes/(1<<20))
 	}
-	b.add(n.name+"_speedup", medians[0]/fastest(all, "vegad"), "ratio", leastSpeedup, n.bundle)
+	speedup := medians[0] / fastest(all, "vegad")
+	if n.bundle {
+		b.found.AtLeast(n.name+"_speedup", speedup, "ratio", leastSpeedup)
+	} else {
+		b.found.Add(n.name+"_speedup", speedup, "ratio")
+	}
 }
 
 // race returns the median time of each model in milliseconds, all run in turns.
@@ -288,9 +289,9 @@ func (b *quantBench) race(ctx context.Context, runs []*engine.Model) []float64 {
 func (b *quantBench) rank(n *benchNet, all []*contestant) {
 	for _, form := range []string{"tensorrt", "cpu"} {
 		ours, theirs := bestSQNR(all, "vegad", form), bestSQNR(all, "peer", form)
-		b.add(n.name+"_sqnr_over_peer_"+form, ours-theirs, "dB", -sqnrSlackDB, true)
+		b.found.AtLeast(n.name+"_sqnr_over_peer_"+form, ours-theirs, "dB", -sqnrSlackDB)
 	}
-	b.add(n.name+"_peer_time_over_ours", fastest(all, "peer")/fastest(all, "vegad"), "ratio", 1/speedSlack, true)
+	b.found.AtLeast(n.name+"_peer_time_over_ours", fastest(all, "peer")/fastest(all, "vegad"), "ratio", 1/speedSlack)
 	if !n.bundle {
 		return
 	}
@@ -333,61 +334,12 @@ func fastest(all []*contestant, who string) float64 {
 // totals compares what converting the bundle's graphs takes, on average over the methods.
 func (b *quantBench) totals() {
 	ours, theirs := b.cost["vegad"], b.cost["peer"]
-	b.add("bundle_convert_seconds", ours[0], "s", 0, false)
-	b.add("bundle_convert_seconds_peer", theirs[0], "s", 0, false)
-	b.add("bundle_convert_time_over_ours", theirs[0]/ours[0], "ratio", 1, true)
-	b.add("bundle_peak_mib", ours[1]/(1<<20), "MiB", 0, false)
-	b.add("bundle_peak_mib_peer", theirs[1]/(1<<20), "MiB", 0, false)
-	b.add("bundle_peak_over_ours", theirs[1]/ours[1], "ratio", 1/memoryShare, true)
-}
-
-// benchFigure is a measured number with what it must not fall below; a bound of null is none.
-type benchFigure struct {
-	Value float64  `json:"value"`
-	Unit  string   `json:"unit"`
-	Bound *float64 `json:"bound"`
-	Holds bool     `json:"holds"`
-}
-
-type benchResults struct {
-	Target  string                 `json:"target"`
-	Commit  string                 `json:"commit"`
-	Machine string                 `json:"machine"`
-	Figures map[string]benchFigure `json:"figures"`
-	Holds   bool                   `json:"holds"`
-}
-
-// add notes a figure, and fails the run if it must reach a bound and does not.
-func (b *quantBench) add(name string, value float64, unit string, least float64, must bool) {
-	f := benchFigure{Value: math.Round(value*1000) / 1000, Unit: unit, Holds: true}
-	if must {
-		f.Bound, f.Holds = &least, value >= least // false for NaN
-	}
-	if math.IsNaN(value) || math.IsInf(value, 0) {
-		f.Value, f.Holds = -1, false // JSON has no word for it
-	}
-	if !f.Holds {
-		b.t.Errorf("%s: %.3f %s, want at least %.3f", name, f.Value, unit, least)
-	}
-	b.found.Figures[name], b.found.Holds = f, b.found.Holds && f.Holds
-}
-
-// finish prints the table and writes the file.
-func (b *quantBench) finish() {
-	fmt.Printf("\n%s\ncommit %s\n\n", b.found.Machine, b.found.Commit)
-	for _, name := range slices.Sorted(maps.Keys(b.found.Figures)) {
-		f, verdict := b.found.Figures[name], ""
-		if f.Bound != nil {
-			word := map[bool]string{true: "holds", false: "DOES NOT HOLD"}[f.Holds]
-			verdict = fmt.Sprintf("at least %.4g: %s", *f.Bound, word)
-		}
-		fmt.Printf("  %-44s %10.3f %-6s %s\n", name, f.Value, f.Unit, verdict)
-	}
-	data, err := json.MarshalIndent(b.found, "", "  ")
-	b.must(err)
-	folder := filepath.Join(b.root, "build", "results")
-	b.must(os.MkdirAll(folder, 0o750))
-	b.must(os.WriteFile(filepath.Join(folder, "bench-quant.json"), append(data, '\n'), 0o600))
+	b.found.Add("bundle_convert_seconds", ours[0], "s")
+	b.found.Add("bundle_convert_seconds_peer", theirs[0], "s")
+	b.found.AtLeast("bundle_convert_time_over_ours", theirs[0]/ours[0], "ratio", 1)
+	b.found.Add("bundle_peak_mib", ours[1]/(1<<20), "MiB")
+	b.found.Add("bundle_peak_mib_peer", theirs[1]/(1<<20), "MiB")
+	b.found.AtLeast("bundle_peak_over_ours", theirs[1]/ours[1], "ratio", 1/memoryShare)
 }
 
 func (b *quantBench) must(err error) {
@@ -395,26 +347,4 @@ func (b *quantBench) must(err error) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-}
-
-func firstLine(name string, args ...string) string {
-	data, err := exec.Command(name, args...).Output()
-	if err != nil {
-		return "unknown"
-	}
-	return strings.TrimSpace(string(data))
-}
-
-func machineLine() string {
-	model := "CPU"
-	data, _ := os.ReadFile("/proc/cpuinfo")
-	for line := range strings.Lines(string(data)) {
-		if key, value, ok := strings.Cut(line, ":"); ok && strings.TrimSpace(key) == "model name" {
-			model = strings.TrimSpace(value)
-			break
-		}
-	}
-	load, _ := os.ReadFile("/proc/loadavg")
-	return fmt.Sprintf("%s, %d cores, %s/%s, load before %.4s", model, runtime.NumCPU(), runtime.GOOS,
-		runtime.GOARCH, load)
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/vega-edge/vegad/models/modeltest"
 	"github.com/vega-edge/vegad/runtime/config"
 	"github.com/vega-edge/vegad/runtime/daemon"
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 	"github.com/vega-edge/vegad/runtime/link/payload"
 )
 
@@ -34,23 +35,9 @@ func fails(t *testing.T, cfg config.Config) string {
 	return err.Error()
 }
 
-// freePort returns a port that nobody listens on.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return port
-}
-
 // TestWhatCannotBeRepairedEndsTheDaemon also sees that nothing is left behind: the port of the broker is free again.
 func TestWhatCannotBeRepairedEndsTheDaemon(t *testing.T) {
-	port := freePort(t)
+	port := linktest.FreePort(t)
 	folder := t.TempDir()
 	noFilm := filepath.Join(folder, "no.mp4")
 	text := filepath.Join(folder, "text.mp4")
@@ -161,7 +148,7 @@ func TestPortIsTaken(t *testing.T) {
 func TestCameraThatIsNotThere(t *testing.T) {
 	for uri, want := range map[string]string{
 		"/dev/video63": "/dev/video63",
-		"rtsp://me:secret@127.0.0.1:" + freePort(t) + "/s": "refused",
+		"rtsp://me:secret@127.0.0.1:" + linktest.FreePort(t) + "/s": "refused",
 	} {
 		t.Run(want, func(t *testing.T) { absent(t, uri, want) })
 	}
@@ -181,7 +168,7 @@ func listening(t *testing.T, port string) {
 
 func absent(t *testing.T, uri, want string) {
 	cfg := settings(t, uri)
-	port := freePort(t)
+	port := linktest.FreePort(t)
 	cfg.Broker.URL = "embedded:" + port
 	launch(t, cfg)
 	listening(t, port)

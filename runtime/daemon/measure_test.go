@@ -15,7 +15,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vega-edge/vegad/runtime/bench/benchtest"
 	"github.com/vega-edge/vegad/runtime/link"
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 	"github.com/vega-edge/vegad/runtime/link/payload"
 )
 
@@ -36,30 +38,13 @@ func TestMeasure(t *testing.T) {
 	if err != nil || seconds < 10 {
 		t.Skip("type make measure; it sets VEGAD_MEASURE to the seconds, at least 10")
 	}
-	root := checkout(t)
+	root := benchtest.Root(t)
 	t.Chdir(root)
-	out := &results{
-		Target: "measure", Commit: output("git", "describe", "--always", "--dirty"), Machine: thisMachine(),
-		Figures: map[string]figure{}, Holds: true,
-	}
+	out := benchtest.New("measure")
 	film := measureFilm(t)
 	measureRun(t, out, film, time.Duration(seconds)*time.Second)
 	measureStart(t, out, film)
-	report(t, out)
-}
-
-// checkout is the folder of go.mod.
-func checkout(t *testing.T) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	for err == nil && dir != filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-		dir = filepath.Dir(dir)
-	}
-	t.Fatal("this is no checkout")
-	return ""
+	out.Report(t, ".")
 }
 
 // measureFilm renders the film once; decoding H.264 costs what a camera costs, drawing a room would cost more.
@@ -101,7 +86,7 @@ func runProgram(t *testing.T, film string) *program {
 	}
 	focal := 320 / math.Tan(35*math.Pi/180) // of the rendered film
 	conf := filepath.Join(t.TempDir(), "vegad.yaml")
-	port := freePort(t)
+	port := linktest.FreePort(t)
 	text := fmt.Sprintf(`identity: {manufacturer: acme, serialNumber: r1}
 bundle: %q
 broker: {url: "embedded:%s"}
@@ -168,7 +153,7 @@ func awaitAnswer(t *testing.T, asker *link.Asker) time.Time {
 }
 
 // measureStart is the time from the start of the process to the first answer, with everything in the page cache.
-func measureStart(t *testing.T, out *results, film string) {
+func measureStart(t *testing.T, out *benchtest.Results, film string) {
 	t.Helper()
 	times := make([]float64, 5)
 	for i := range times {
@@ -179,8 +164,8 @@ func measureStart(t *testing.T, out *results, film string) {
 		p.stop()
 	}
 	slices.Sort(times)
-	out.add("start to first answer, median", times[len(times)/2], "s")
-	out.bound("start to first answer, worst of 5", times[len(times)-1], "s", 3)
+	out.Add("start to first answer, median", times[len(times)/2], "s")
+	out.AtMost("start to first answer, worst of 5", times[len(times)-1], "s", 3)
 }
 
 // conversation counts questions and how long they took.
@@ -226,7 +211,7 @@ func (c *conversation) hold(ctx context.Context, asker *link.Asker) {
 }
 
 // measureRun watches the film and asks.
-func measureRun(t *testing.T, out *results, film string, length time.Duration) {
+func measureRun(t *testing.T, out *benchtest.Results, film string, length time.Duration) {
 	t.Helper()
 	p := runProgram(t, film)
 	asker := p.connect(t)
@@ -248,24 +233,24 @@ func measureRun(t *testing.T, out *results, film string, length time.Duration) {
 		t.Errorf("%d questions were not answered, the first: %v", len(talk.errs), talk.errs[0])
 	}
 	slices.Sort(talk.took)
-	out.bound("skipped frames", float64(last.Cameras[0].Skipped-first.Cameras[0].Skipped), "frames", 0)
-	out.add("frames a second", last.Cameras[0].FPS, "1/s")
-	out.add("observations a second", (last.ObservationRateHz*last.UptimeSeconds-
+	out.AtMost("skipped frames", float64(last.Cameras[0].Skipped-first.Cameras[0].Skipped), "frames", 0)
+	out.Add("frames a second", last.Cameras[0].FPS, "1/s")
+	out.Add("observations a second", (last.ObservationRateHz*last.UptimeSeconds-
 		first.ObservationRateHz*first.UptimeSeconds)/(last.UptimeSeconds-first.UptimeSeconds), "1/s")
-	out.add("questions", float64(len(talk.took)), "questions")
-	out.add("questions answered", float64(talk.outcome[payload.Answered]), "questions")
-	out.add("question to answer, p50", quantile(talk.took, 0.5), "ms")
-	out.bound("question to answer, p95", quantile(talk.took, 0.95), "ms", 150)
-	out.add("question to answer, p99", quantile(talk.took, 0.99), "ms")
-	out.bound("resident memory, largest", slices.Max(memory), "MiB", 300)
-	growth := slope(memory[min(int(warmUp/sampleEvery), len(memory)/3):]) * 60 / sampleEvery.Seconds()
+	out.Add("questions", float64(len(talk.took)), "questions")
+	out.Add("questions answered", float64(talk.outcome[payload.Answered]), "questions")
+	out.Add("question to answer, p50", benchtest.Quantile(talk.took, 0.5), "ms")
+	out.AtMost("question to answer, p95", benchtest.Quantile(talk.took, 0.95), "ms", 150)
+	out.Add("question to answer, p99", benchtest.Quantile(talk.took, 0.99), "ms")
+	out.AtMost("resident memory, largest", slices.Max(memory), "MiB", 300)
+	growth := benchtest.Slope(memory[min(int(warmUp/sampleEvery), len(memory)/3):]) * 60 / sampleEvery.Seconds()
 	if length >= longEnough {
-		out.bound("resident memory, growth", growth, "MiB/min", 0.5)
+		out.AtMost("resident memory, growth", growth, "MiB/min", 0.5)
 	} else {
-		out.add("resident memory, growth (too short to judge)", growth, "MiB/min")
+		out.Add("resident memory, growth (too short to judge)", growth, "MiB/min")
 	}
-	out.add("CPU", 100*(p.cpu(t)-cpu)/spent, "% of a core")
-	out.add("measured for", spent, "s")
+	out.Add("CPU", 100*(p.cpu(t)-cpu)/spent, "% of a core")
+	out.Add("measured for", spent, "s")
 	_ = asker.Close()
 	g.client.Disconnect(100)
 	p.stop()

@@ -11,6 +11,7 @@ import (
 	paho "github.com/eclipse/paho.mqtt.golang"
 
 	"github.com/vega-edge/vegad/runtime/config"
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 	"github.com/vega-edge/vegad/runtime/link/payload"
 	"github.com/vega-edge/vegad/runtime/link/payload/payloadtest"
 	"github.com/vega-edge/vegad/runtime/outbox"
@@ -105,31 +106,31 @@ func TestStandingQuestionEnds(t *testing.T) {
 
 // A standing question outlives the connection: after it, the robot answers on by itself.
 func TestStandingQuestionSurvivesTheBroker(t *testing.T) {
-	port := freePort(t)
-	m := startMosquitto(t, port)
+	port := linktest.FreePort(t)
+	m := linktest.StartMosquitto(t, port)
 	cfg := settings(t, small)
 	cfg.Broker.URL = "mqtt://127.0.0.1:" + port
 	start(t, cfg)
-	lines := m.subscribe()
+	lines := m.Subscribe(topic("#"))
 	await(t, lines, "connection", `"ONLINE"`)
-	m.publish(topic("watch"), `{"requestId":"w1","query":{"kind":"locate","target":{"label":"ball","order":"nearest"}}}`)
+	m.Publish(topic("watch"), `{"requestId":"w1","query":{"kind":"locate","target":{"label":"ball","order":"nearest"}}}`)
 	await(t, lines, "watch/w1", "")
-	m.kill()
-	m = startMosquitto(t, port)
-	lines = m.subscribe()
+	m.Kill()
+	m = linktest.StartMosquitto(t, port)
+	lines = m.Subscribe(topic("#"))
 	await(t, lines, "connection", `"ONLINE"`)
 	moveUntil(t, m, lines)
 }
 
 // moveUntil drives the robot away until the standing question is answered again.
-func moveUntil(t *testing.T, m *mosquitto, lines <-chan string) {
+func moveUntil(t *testing.T, m *linktest.Mosquitto, lines <-chan linktest.Line) {
 	t.Helper()
 	limit := time.After(patience)
 	for step := 1; ; step++ {
-		m.publish(topic("pose"), fmt.Sprintf(`{"position":{"x":%d,"y":0,"z":0},"orientation":{"w":1}}`, step))
+		m.Publish(topic("pose"), fmt.Sprintf(`{"position":{"x":%d,"y":0,"z":0},"orientation":{"w":1}}`, step))
 		select {
 		case line := <-lines:
-			if strings.Contains(line, "/watch/w1 ") {
+			if strings.HasSuffix(line.Topic, "/watch/w1") {
 				return
 			}
 		case <-limit:
@@ -212,7 +213,7 @@ func TestFairShares(t *testing.T) {
 // What waits at the end of one run is sent by the next, and memory comes back with it.
 func TestRestartDeliversWhatWaits(t *testing.T) {
 	t.Setenv("STATE_DIRECTORY", t.TempDir())
-	port := freePort(t)
+	port := linktest.FreePort(t)
 	cfg := settings(t, small)
 	cfg.Broker.URL = "mqtt://127.0.0.1:" + port // nobody listens
 	cfg.Observe.RateHz = 15
@@ -223,8 +224,8 @@ func TestRestartDeliversWhatWaits(t *testing.T) {
 	if first.err != nil {
 		t.Fatal(first.err)
 	}
-	m := startMosquitto(t, port)
-	lines := m.subscribe()
+	m := linktest.StartMosquitto(t, port)
+	lines := m.Subscribe(topic("#"))
 	second := start(t, cfg)
 	if !second.journal.tells("messages wait in the outbox", "events") {
 		t.Error("nothing waits")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vega-edge/vegad/runtime/daemon"
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 )
 
 // TestStopAtAnyMoment cancels when a line of the log says how far the start has come.
@@ -53,7 +54,7 @@ func TestStopAtAnyMoment(t *testing.T) {
 // A broker that cannot be reached must not hold the stop up.
 func TestStopWithoutABroker(t *testing.T) {
 	cfg := settings(t, small)
-	cfg.Broker.URL = "mqtt://127.0.0.1:" + freePort(t)
+	cfg.Broker.URL = "mqtt://127.0.0.1:" + linktest.FreePort(t)
 	r := start(t, cfg)
 	if spent := r.stop(); spent > 2*time.Second {
 		t.Errorf("stopping took %v", spent)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 	"github.com/vega-edge/vegad/runtime/link/payload"
 )
 
@@ -67,7 +68,7 @@ func TestThousandAsksAtOnceAreAnsweredOnceEach(t *testing.T) {
 	if len(seen) != n || len(watcher.got) != 0 {
 		t.Errorf("%d topics had answers, %d answers too many", len(seen), len(watcher.got))
 	}
-	eventually(t, "acknowledgements", func() bool { return c.Stats().InFlight == 0 })
+	linktest.Eventually(t, "acknowledgements", func() bool { return c.Stats().InFlight == 0 })
 	if s := c.Stats(); s.Dropped != 0 || s.Unconfirmed != 0 || statuses[payload.Answered] == 0 {
 		t.Errorf("stats %+v, statuses %v", s, statuses)
 	}
@@ -117,7 +118,7 @@ func TestAskerErrors(t *testing.T) {
 		_, err := asker.Ask(context.Background(), payload.Ask{RequestID: "r", Question: "q"})
 		failed <- err
 	}()
-	eventually(t, "question under way", func() bool {
+	linktest.Eventually(t, "question under way", func() bool {
 		_, err := asker.expect("r")
 		if err == nil {
 			asker.forget("r")

@@ -14,6 +14,7 @@ import (
 	"github.com/mochi-mqtt/server/v2/listeners"
 	"github.com/mochi-mqtt/server/v2/packets"
 
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 	"github.com/vega-edge/vegad/runtime/link/payload"
 )
 
@@ -226,7 +227,7 @@ func TestStopRefusesWhatWaits(t *testing.T) {
 	watcher.send(t, "ask", `{"requestId":"first","question":"q"}`)
 	<-e.began
 	watcher.send(t, "ask", `{"requestId":"waits","question":"q"}`)
-	eventually(t, "question in the queue", func() bool { return len(c.inbox.asks) == 1 })
+	linktest.Eventually(t, "question in the queue", func() bool { return len(c.inbox.asks) == 1 })
 	stopped := make(chan struct{})
 	go func() {
 		defer close(stopped)
@@ -268,7 +269,7 @@ func TestPosesNewestWins(t *testing.T) {
 	}
 	watcher := newForeign(t, b.URL())
 	watcher.send(t, "pose", `{"position":{}}`)
-	eventually(t, "bad pose counted", func() bool { return c.Stats().Refused == 1 })
+	linktest.Eventually(t, "bad pose counted", func() bool { return c.Stats().Refused == 1 })
 }
 
 func TestCommands(t *testing.T) {
@@ -346,9 +347,9 @@ func TestUnreachableBrokerIsTriedForEver(t *testing.T) {
 	_ = inner.Close()
 	c := newClient(t, "mqtt://"+addr, newEcho())
 	run(t, c)
-	eventually(t, "refused connection", func() bool { return strings.Contains(c.Stats().LastError, addr) })
+	linktest.Eventually(t, "refused connection", func() bool { return strings.Contains(c.Stats().LastError, addr) })
 	startBroker(t, addr)
-	eventually(t, "connection", func() bool { s := c.Stats(); return s.Connected && s.LastError == "" })
+	linktest.Eventually(t, "connection", func() bool { s := c.Stats(); return s.Connected && s.LastError == "" })
 }
 
 // A robot must stop at once, also while it waits for a host that does not answer or for its next attempt.
@@ -362,7 +363,7 @@ func TestStopInterruptsConnecting(t *testing.T) {
 		c := newClient(t, url, newEcho())
 		c.timing.backoffBase, c.timing.backoffMax = time.Hour, time.Hour
 		stop := run(t, c)
-		eventually(t, "attempt", func() bool { return c.attempts.Load() > 0 })
+		linktest.Eventually(t, "attempt", func() bool { return c.attempts.Load() > 0 })
 		began := time.Now()
 		stop()
 		if took := time.Since(began); took > 2*time.Second {

@@ -6,16 +6,14 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
-	"os"
-	"os/exec"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	paho "github.com/eclipse/paho.mqtt.golang"
 	"github.com/eclipse/paho.mqtt.golang/packets"
 
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 	"github.com/vega-edge/vegad/runtime/link/payload"
 	"github.com/vega-edge/vegad/runtime/outbox"
 )
@@ -180,16 +178,16 @@ func TestNothingIsLost(t *testing.T) {
 			ctx, cancel := context.WithCancel(t.Context())
 			var tasks sync.WaitGroup
 			tasks.Go(func() { torment(ctx, scenario.every, func() { scenario.fault(v) }) })
-			n := 3000 * faultFactor()
+			n := 3000 * scale()
 			produce(t, c, n)
-			eventually(t, "some faults", func() bool { return v.done.Load() >= 3 })
+			linktest.Eventually(t, "some faults", func() bool { return v.done.Load() >= 3 })
 			cancel()
 			tasks.Wait()
 			v.silent.Store(false)
 			v.dropAcks.Store(0)
 			v.oversize.Store(false)
 			v.cut()
-			eventually(t, "an empty outbox", func() bool { return box.Stats().Records == 0 })
+			linktest.Eventually(t, "an empty outbox", func() bool { return box.Stats().Records == 0 })
 			stop()
 			v.ledger.check(t, box.BootID(), uint64(n))
 			s := c.Stats()
@@ -209,13 +207,13 @@ func TestBlackHoleIsNoticedInTime(t *testing.T) {
 	c.timing.ack = DefaultAckTimeout
 	runConnected(t, c)
 	for _, traffic := range []bool{true, false} {
-		eventually(t, "connection", func() bool { return c.Stats().Connected })
+		linktest.Eventually(t, "connection", func() bool { return c.Stats().Connected })
 		v.silent.Store(true)
 		began := time.Now()
 		if traffic {
 			produce(t, c, 1)
 		}
-		eventually(t, "loss noticed", func() bool { return !c.Stats().Connected })
+		linktest.Eventually(t, "loss noticed", func() bool { return !c.Stats().Connected })
 		took := time.Since(began)
 		if took > 5*time.Second {
 			t.Errorf("with traffic %v: the black hole was noticed after %v", traffic, took)
@@ -247,11 +245,11 @@ func TestReplayKeepsItsPace(t *testing.T) {
 		defer v.ledger.mu.Unlock()
 		return v.ledger.seen[name]
 	}
-	eventually(t, "the new answer", func() bool { return seen(live) })
+	linktest.Eventually(t, "the new answer", func() bool { return seen(live) })
 	if seen(messageName{box.BootID(), n}) {
 		t.Error("the replay was over before the new answer came")
 	}
-	eventually(t, "the replay", func() bool { return box.Stats().Records == 0 })
+	linktest.Eventually(t, "the replay", func() bool { return box.Stats().Records == 0 })
 	if took, least := time.Since(began), time.Duration(n-rate/10-1)*time.Second/rate; took < least {
 		t.Errorf("%d messages at %d a second took only %v, less than %v", n, rate, took, least)
 	}
@@ -304,7 +302,7 @@ func TestRobotsKilledAtAnyMoment(t *testing.T) {
 	v.dropAcks.Store(10)
 	tasks.Go(func() { torment(ctx, 150*time.Millisecond, v.cut) })
 	stored := map[string]uint64{}
-	rounds := 6 * faultFactor()
+	rounds := 6 * scale()
 	for range rounds {
 		boot, upTo := killRobot(t, v.url(), dir)
 		stored[boot] = upTo
@@ -315,7 +313,7 @@ func TestRobotsKilledAtAnyMoment(t *testing.T) {
 	box := boxIn(t, dir)
 	c := newDurable(t, v.url(), box, nil)
 	stop := runConnected(t, c)
-	eventually(t, "an empty outbox", func() bool { return box.Stats().Records == 0 })
+	linktest.Eventually(t, "an empty outbox", func() bool { return box.Stats().Records == 0 })
 	stop()
 	total := uint64(0)
 	for boot, upTo := range stored {
@@ -331,76 +329,18 @@ func TestRobotsKilledAtAnyMoment(t *testing.T) {
 
 func killRobot(t *testing.T, url, dir string) (boot string, stored uint64) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), robotVariable+"="+url+" "+dir)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
+	robot := linktest.Child{
+		Env:       []string{robotVariable + "=" + url + " " + dir},
+		KillAfter: time.Duration(200+rand.N(500)) * time.Millisecond,
+		Line: func(line string) {
+			_, _ = fmt.Sscanf(line, "boot %s", &boot)
+			_, _ = fmt.Sscanf(line, "stored %d", &stored)
+		},
 	}
-	if err != nil {
+	if err := robot.Run(t); err != nil {
 		t.Fatal(err)
 	}
-	killer := time.AfterFunc(time.Duration(200+rand.N(500))*time.Millisecond, func() { _ = cmd.Process.Kill() })
-	defer killer.Stop()
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		_, _ = fmt.Sscanf(lines.Text(), "boot %s", &boot)
-		_, _ = fmt.Sscanf(lines.Text(), "stored %d", &stored)
-	}
-	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() == 1 {
-		t.Fatalf("the robot ended by itself: %v", err)
-	}
 	return boot, stored
-}
-
-// newConsumer subscribes to everything that is kept, confirms it by receipts, and comes back by itself.
-func newConsumer(t *testing.T, url string, l *ledger) {
-	t.Helper()
-	opts := paho.NewClientOptions().AddBroker(url).SetClientID("hub").SetMaxReconnectInterval(50 * time.Millisecond).
-		SetConnectRetry(true).SetConnectRetryInterval(20 * time.Millisecond).
-		SetOrderMatters(false) // a handler that publishes may wait for a connection that only others can bring back
-	take := func(c paho.Client, m paho.Message) {
-		if name, kept := l.enter(m.Topic(), m.Payload()); kept {
-			l.confirm(name)
-			text := fmt.Sprintf(`{"bootId":%q,"seq":[%d]}`, name.boot, name.seq)
-			c.Publish(robotTopic("receipt/hub"), 1, false, text)
-		}
-	}
-	opts.SetOnConnectHandler(func(c paho.Client) {
-		c.SubscribeMultiple(map[string]byte{
-			robotTopic("answer/+"): 1, robotTopic("event/+"): 1, robotTopic("watch/+"): 1,
-		}, take)
-	})
-	c := paho.NewClient(opts)
-	finish(t, c.Connect())
-	t.Cleanup(func() { c.Disconnect(100) })
-}
-
-// TestMosquittoKilledAgainAndAgain: the broker keeps nothing on disk and is killed with messages that it has
-// acknowledged and not delivered. With receipts nothing is lost even so; but what such a broker lost comes after what
-// followed it.
-func TestMosquittoKilledAgainAndAgain(t *testing.T) {
-	m := startMosquitto(t, "")
-	l := newLedger()
-	newConsumer(t, m.url(), l)
-	box := durable(t)
-	c := newDurable(t, m.url(), box, func(cfg *Config) {
-		cfg.ReceiptFrom, cfg.ReceiptTimeout = "hub", 300*time.Millisecond
-	})
-	stop := run(t, c)
-	n, kills := 0, 4*faultFactor()
-	for range kills {
-		produce(t, c, 300)
-		n += 300
-		m.kill()
-		m = startMosquitto(t, m.port)
-	}
-	eventually(t, "an empty outbox", func() bool { return box.Stats().Records == 0 })
-	stop()
-	l.faults = nil // of order
-	l.check(t, box.BootID(), uint64(n))
-	t.Logf("%d kills, %d messages, %d duplicates removed, 0 lost", kills, n, l.dups)
 }
 
 // What has no receipt is sent again, and what has one is not.
@@ -412,7 +352,7 @@ func TestReceipts(t *testing.T) {
 	})
 	runConnected(t, c)
 	produce(t, c, 3)
-	eventually(t, "all sent again", func() bool {
+	linktest.Eventually(t, "all sent again", func() bool {
 		v.ledger.mu.Lock()
 		defer v.ledger.mu.Unlock()
 		return v.ledger.dups >= 3
@@ -422,7 +362,7 @@ func TestReceipts(t *testing.T) {
 	}
 	c.receiveReceipt([]byte(`{"bootId":"` + box.BootID() + `","seq":[1,3,99]}`))
 	c.receiveReceipt([]byte(`nonsense`))
-	eventually(t, "one left", func() bool { return box.Stats().Records == 1 })
+	linktest.Eventually(t, "one left", func() bool { return box.Stats().Records == 1 })
 	if c.Stats().Refused != 1 {
 		t.Errorf("stats %+v", c.Stats())
 	}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"strings"
 	"sync"
@@ -16,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/vega-edge/vegad/runtime/link/broker"
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 	"github.com/vega-edge/vegad/runtime/link/payload"
 	"github.com/vega-edge/vegad/runtime/link/payload/payloadtest"
 )
@@ -30,7 +30,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-const patience = 10 * time.Second
+const patience = linktest.Patience
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
@@ -132,23 +132,8 @@ func run(t *testing.T, c *Client) (stop func()) {
 func runConnected(t *testing.T, c *Client) (stop func()) {
 	t.Helper()
 	stop = run(t, c)
-	eventually(t, "connection", func() bool { return c.Stats().Connected })
+	linktest.Eventually(t, "connection", func() bool { return c.Stats().Connected })
 	return stop
-}
-
-// eventually polls, because a real network has no other clock than its own.
-func eventually(t *testing.T, what string, holds func() bool) {
-	t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.After(patience)
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("waited in vain for: %s", what)
-		}
-	}
 }
 
 // received is one message that a foreign client saw.
@@ -251,92 +236,6 @@ func decodeInto[T any](t *testing.T, data []byte) T {
 		t.Fatal(err)
 	}
 	return v
-}
-
-// relay passes bytes between the Client and a broker, so that a test can pull the cable.
-type relay struct {
-	inner net.Listener
-	to    string
-
-	mu    sync.Mutex
-	deaf  bool // keep connections open and swallow what comes
-	conns []net.Conn
-	tasks sync.WaitGroup
-}
-
-func newRelay(t *testing.T, to string) *relay {
-	t.Helper()
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return relayFrom(t, inner, to)
-}
-
-func relayFrom(t *testing.T, inner net.Listener, to string) *relay {
-	t.Helper()
-	r := &relay{inner: inner, to: to}
-	r.tasks.Go(r.accept)
-	t.Cleanup(func() {
-		_ = inner.Close()
-		r.cut()
-		r.tasks.Wait()
-	})
-	return r
-}
-
-func (r *relay) url() string { return "mqtt://" + r.inner.Addr().String() }
-
-func (r *relay) accept() {
-	for {
-		near, err := r.inner.Accept()
-		if err != nil {
-			return
-		}
-		far, err := net.Dial("tcp", r.to)
-		if err != nil {
-			_ = near.Close()
-			continue
-		}
-		r.mu.Lock()
-		r.conns = append(r.conns, near, far)
-		r.mu.Unlock()
-		r.tasks.Go(func() { r.pass(near, far) })
-		r.tasks.Go(func() { r.pass(far, near) })
-	}
-}
-
-func (r *relay) pass(from, to net.Conn) {
-	buf := make([]byte, 4096)
-	for {
-		n, err := from.Read(buf)
-		if err != nil {
-			_ = to.Close()
-			return
-		}
-		r.mu.Lock()
-		deaf := r.deaf
-		r.mu.Unlock()
-		if !deaf {
-			_, _ = to.Write(buf[:n])
-		}
-	}
-}
-
-// swallow makes the cable look alive while nothing passes.
-func (r *relay) swallow(on bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.deaf = on
-}
-
-func (r *relay) cut() {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, conn := range r.conns {
-		_ = conn.Close()
-	}
-	r.conns = nil
 }
 
 func long(n int) string { return strings.Repeat("a", n) }

@@ -3,25 +3,18 @@ package link
 import (
 	"encoding/json"
 	"fmt"
-	"os"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 	"github.com/vega-edge/vegad/runtime/link/payload"
 	"github.com/vega-edge/vegad/runtime/outbox"
 )
 
-// faultFactor is how much larger the tests of faults are: 1 unless VEGAD_FAULTS says more.
-func faultFactor() int {
-	n, err := strconv.Atoi(os.Getenv("VEGAD_FAULTS"))
-	if err != nil || n < 1 {
-		return 1
-	}
-	return n
-}
+// scale is how much larger the tests of faults are: 1 unless VEGAD_FAULTS says more.
+func scale() int { return max(1, linktest.Scale()) }
 
 // messageName is what tells a message from all others.
 type messageName struct {

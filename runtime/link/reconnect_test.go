@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 	"github.com/vega-edge/vegad/runtime/link/payload"
 )
 
@@ -19,9 +20,9 @@ func TestBrokerRestartBringsEverythingBack(t *testing.T) {
 	}
 	runConnected(t, c)
 	_ = b.Close()
-	eventually(t, "loss noticed", func() bool { s := c.Stats(); return !s.Connected && s.LastError != "" })
+	linktest.Eventually(t, "loss noticed", func() bool { s := c.Stats(); return !s.Connected && s.LastError != "" })
 	b = startBroker(t, b.Addr())
-	eventually(t, "connection", func() bool { s := c.Stats(); return s.Connected && s.Published > 0 && s.InFlight == 0 })
+	linktest.Eventually(t, "connection", func() bool { s := c.Stats(); return s.Connected && s.Published > 0 && s.InFlight == 0 })
 	newForeign(t, b.URL(), robotTopic("connection")).awaitConnection(t, payload.Online)
 	newForeign(t, b.URL(), robotTopic("state")).next(t, "state")
 	watcher := newForeign(t, b.URL(), robotTopic("answer/+"))
@@ -34,12 +35,12 @@ func TestBrokerRestartBringsEverythingBack(t *testing.T) {
 
 func TestWillWhenTheCableIsPulled(t *testing.T) {
 	b := startBroker(t, "127.0.0.1:0")
-	cable := newRelay(t, b.Addr())
+	cable := linktest.NewCable(t, b.Addr())
 	watcher := newForeign(t, b.URL(), robotTopic("connection"))
-	c := newClient(t, cable.url(), newEcho())
+	c := newClient(t, cable.URL(), newEcho())
 	runConnected(t, c)
 	first := watcher.awaitConnection(t, payload.Online)
-	cable.cut()
+	cable.Cut()
 	broken := watcher.awaitConnection(t, payload.ConnectionBroken)
 	if broken.SessionID != first.SessionID {
 		t.Errorf("the will of %s speaks of %s", first.SessionID, broken.SessionID)
@@ -60,7 +61,7 @@ func TestLateWillIsContradicted(t *testing.T) {
 		t.Fatal(err)
 	}
 	finish(t, other.Publish(will.topic, 1, true, will.payload))
-	eventually(t, "ONLINE retained again", func() bool {
+	linktest.Eventually(t, "ONLINE retained again", func() bool {
 		late := newForeign(t, b.URL(), robotTopic("connection"))
 		defer late.Disconnect(10)
 		return late.nextConnection(t).ConnectionState == payload.Online
@@ -70,33 +71,33 @@ func TestLateWillIsContradicted(t *testing.T) {
 // A link that swallows everything keeps its socket open; only the missing acknowledgement tells.
 func TestOverdueAcknowledgementEndsTheConnection(t *testing.T) {
 	b := startBroker(t, "127.0.0.1:0")
-	cable := newRelay(t, b.Addr())
-	c := newClient(t, cable.url(), newEcho())
+	cable := linktest.NewCable(t, b.Addr())
+	c := newClient(t, cable.URL(), newEcho())
 	c.timing.ack = 200 * time.Millisecond
 	runConnected(t, c)
-	cable.swallow(true)
+	cable.Swallow(true)
 	if err := c.PublishAnswer("r1", payload.Answer{Status: payload.Refused, Reason: "test"}, ""); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "loss noticed", func() bool {
+	linktest.Eventually(t, "loss noticed", func() bool {
 		return strings.Contains(c.Stats().LastError, errAckOverdue.Error())
 	})
 	if s := c.Stats(); s.Unconfirmed != 1 || s.Queue != 1 {
 		t.Errorf("stats %+v", s)
 	}
 	watcher := newForeign(t, b.URL(), robotTopic("answer/+"))
-	cable.swallow(false)
+	cable.Swallow(false)
 	if a := watcher.nextAnswer(t, "r1"); !a.Replayed || a.Seq != 1 || a.BootID == "" {
 		t.Errorf("sent again: %+v", a)
 	}
-	eventually(t, "an empty outbox", func() bool { s := c.Stats(); return s.Connected && s.Queue == 0 })
+	linktest.Eventually(t, "an empty outbox", func() bool { s := c.Stats(); return s.Connected && s.Queue == 0 })
 }
 
 // With nothing to send only the probe can tell that the link is dead.
 func TestBlackHoleIsNoticedWithoutTraffic(t *testing.T) {
 	b := startBroker(t, "127.0.0.1:0")
-	cable := newRelay(t, b.Addr())
-	c := newClient(t, cable.url(), newEcho())
+	cable := linktest.NewCable(t, b.Addr())
+	c := newClient(t, cable.URL(), newEcho())
 	c.timing.ack = 400 * time.Millisecond
 	runConnected(t, c)
 	probed := c.Stats()
@@ -104,28 +105,28 @@ func TestBlackHoleIsNoticedWithoutTraffic(t *testing.T) {
 	if s := c.Stats(); !s.Connected || s.Connections != probed.Connections {
 		t.Fatalf("stats %+v", s)
 	}
-	cable.swallow(true)
+	cable.Swallow(true)
 	began := time.Now()
-	eventually(t, "loss noticed", func() bool { return !c.Stats().Connected })
+	linktest.Eventually(t, "loss noticed", func() bool { return !c.Stats().Connected })
 	if took := time.Since(began); took > c.timing.ack+time.Second {
 		t.Errorf("it took %v", took)
 	}
-	cable.swallow(false)
-	eventually(t, "connection", func() bool { return c.Stats().Connected })
+	cable.Swallow(false)
+	linktest.Eventually(t, "connection", func() bool { return c.Stats().Connected })
 }
 
 func TestFiftyReconnectsLeaveNoGoroutines(t *testing.T) {
 	b := startBroker(t, "127.0.0.1:0")
-	cable := newRelay(t, b.Addr())
-	c := newClient(t, cable.url(), newEcho())
+	cable := linktest.NewCable(t, b.Addr())
+	c := newClient(t, cable.URL(), newEcho())
 	c.timing.backoffBase, c.timing.backoffMax = time.Millisecond, 5*time.Millisecond
 	runConnected(t, c)
 	before := runtime.NumGoroutine()
 	for n := uint64(2); n <= 51; n++ {
-		cable.cut()
-		eventually(t, "reconnect", func() bool { return c.Stats().Connections >= n && c.Stats().Connected })
+		cable.Cut()
+		linktest.Eventually(t, "reconnect", func() bool { return c.Stats().Connections >= n && c.Stats().Connected })
 	}
-	eventually(t, "goroutines as before", func() bool { return runtime.NumGoroutine() <= before })
+	linktest.Eventually(t, "goroutines as before", func() bool { return runtime.NumGoroutine() <= before })
 }
 
 // A connection that breaks under a message is replaced without waiting for what the MQTT library still does with it.
@@ -141,13 +142,13 @@ func TestBrokenUnderAMessage(t *testing.T) {
 		n += 9
 		v.cut()
 		began := time.Now()
-		eventually(t, "a new connection", func() bool { return c.Stats().Connections > before })
+		linktest.Eventually(t, "a new connection", func() bool { return c.Stats().Connections > before })
 		longest = max(longest, time.Since(began))
 	}
 	if longest > defaultTiming().write/2 {
 		t.Errorf("a new connection took %v", longest)
 	}
-	eventually(t, "an empty outbox", func() bool { return box.Stats().Records == 0 })
+	linktest.Eventually(t, "an empty outbox", func() bool { return box.Stats().Records == 0 })
 	stop()
 	v.ledger.check(t, box.BootID(), uint64(n))
 }
@@ -228,7 +229,7 @@ func TestDeniedSubscriptionIsAnError(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, c)
-	eventually(t, "refusal told", func() bool {
+	linktest.Eventually(t, "refusal told", func() bool {
 		return strings.Contains(c.Stats().LastError, "does not let vegad-acme-0001 subscribe")
 	})
 	if c.Stats().Connected {

@@ -17,6 +17,7 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 	"github.com/vega-edge/vegad/runtime/link/payload"
 )
 
@@ -124,7 +125,7 @@ func TestTLS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	relayFrom(t, front, b.Addr())
+	linktest.NewCableFrom(t, front, b.Addr())
 	url := "mqtts://" + front.Addr().String()
 
 	c, err := New(Config{

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 )
 
 func TestOrderAndClasses(t *testing.T) {
@@ -32,7 +34,7 @@ func TestOrderAndClasses(t *testing.T) {
 		}
 		for _, r := range got {
 			if r.Replayed || r.BootID != b.BootID() || r.Seq == 0 || r.Topic != "t/"+r.Class.String() ||
-				time.Since(r.Time) > patience {
+				time.Since(r.Time) > linktest.Patience {
 				t.Errorf("record %+v", r)
 			}
 		}
@@ -150,7 +152,7 @@ func TestConfirmedLaterIsRemoved(t *testing.T) {
 	for _, r := range drain(b) {
 		b.Done(r)
 	}
-	eventually(t, "an empty box", func() bool { s := b.Stats(); return s.Records == 0 && s.Bytes == 0 })
+	linktest.Eventually(t, "an empty box", func() bool { s := b.Stats(); return s.Records == 0 && s.Bytes == 0 })
 	closeBox(t, b)
 	if got := drain(open(t, Config{Dir: dir})); len(got) != 0 {
 		t.Errorf("%d records are still there", len(got))
@@ -214,7 +216,7 @@ func TestAge(t *testing.T) {
 	if oldest.IsZero() {
 		t.Fatal("the oldest is not known")
 	}
-	eventually(t, "both expired", func() bool {
+	linktest.Eventually(t, "both expired", func() bool {
 		signal(b.wake)
 		s := b.Stats()
 		return s.Records == 0 && s.Classes[Answers].Expired == 1 && s.Classes[Stats].Expired == 1 && s.Dropped == 2
@@ -272,7 +274,7 @@ func TestFileShrinks(t *testing.T) {
 	}
 	put(t, b, Answers, 7)
 	flush(t, b)
-	eventually(t, "a large file", func() bool { return b.Stats().FileBytes >= 5<<20 })
+	linktest.Eventually(t, "a large file", func() bool { return b.Stats().FileBytes >= 5<<20 })
 	for {
 		r, ok := b.Next(true)
 		if !ok {
@@ -282,7 +284,7 @@ func TestFileShrinks(t *testing.T) {
 			b.Done(r)
 		}
 	}
-	eventually(t, "a small file", func() bool { return b.Stats().FileBytes < 1<<20 })
+	linktest.Eventually(t, "a small file", func() bool { return b.Stats().FileBytes < 1<<20 })
 	put(t, b, Answers, 8)
 	flush(t, b)
 	if _, err := Open(Config{Dir: dir, Logger: discard()}); !errors.Is(err, ErrLocked) {

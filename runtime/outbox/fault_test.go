@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 )
 
 // filled makes a file with n answers of a kilobyte and closes it.
@@ -74,7 +76,7 @@ func TestFlippedBitWhileItRuns(t *testing.T) {
 	b := open(t, Config{Dir: dir})
 	damageInPlace(t, dir, []byte(`{"n":42,`))
 	var got []Record
-	eventually(t, "all that is whole", func() bool {
+	linktest.Eventually(t, "all that is whole", func() bool {
 		got = append(got, drain(b)...)
 		return b.Idle()
 	})
@@ -82,7 +84,7 @@ func TestFlippedBitWhileItRuns(t *testing.T) {
 	if len(got) != 99 {
 		t.Errorf("%d records", len(got))
 	}
-	eventually(t, "the damage counted", func() bool { s := b.Stats(); return s.Damaged == 1 && s.Records == 99 })
+	linktest.Eventually(t, "the damage counted", func() bool { s := b.Stats(); return s.Damaged == 1 && s.Records == 99 })
 }
 
 // damageInPlace changes a byte behind the mark without replacing the file, which is mapped.
@@ -127,11 +129,11 @@ func TestAnyFlippedBit(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := open(t, Config{Dir: dir})
-		eventually(t, fmt.Sprintf("a working box after bit %d of byte %d flipped", bit%8, bit/8), func() bool {
+		linktest.Eventually(t, fmt.Sprintf("a working box after bit %d of byte %d flipped", bit%8, bit/8), func() bool {
 			return b.Stats().Durable
 		})
 		var got []Record // damage that only a read shows interrupts the first
-		eventually(t, "all that is whole", func() bool {
+		linktest.Eventually(t, "all that is whole", func() bool {
 			got = append(got, drain(b)...)
 			return b.Idle()
 		})
@@ -171,7 +173,7 @@ func TestTornFile(t *testing.T) {
 			t.Fatal(err)
 		}
 		b := open(t, Config{Dir: dir})
-		eventually(t, "a working box", func() bool { return b.Stats().Durable })
+		linktest.Eventually(t, "a working box", func() bool { return b.Stats().Durable })
 		got := drain(b)
 		whole(t, got)
 		if len(got) < min(possible, n) {
@@ -240,7 +242,7 @@ func TestFolderThatCannotBeMade(t *testing.T) {
 	if err := os.Remove(file); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "recovery", func() bool { s := b.Stats(); return s.Durable && s.Held == 0 })
+	linktest.Eventually(t, "recovery", func() bool { s := b.Stats(); return s.Durable && s.Held == 0 })
 	b.Done(first)
 	closeBox(t, b)
 	if got := payloads(drain(open(t, Config{Dir: dir}))); got != `a{"n":1} a{"n":2} ` {
@@ -325,7 +327,7 @@ func onFullDisk(t *testing.T, dir string) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "recovery", func() bool { s := b.Stats(); return s.Durable && s.Held == 0 })
+	linktest.Eventually(t, "recovery", func() bool { s := b.Stats(); return s.Durable && s.Held == 0 })
 	closeBox(t, b)
 	again := open(t, Config{Dir: filepath.Join(dir, "outbox")})
 	if got := drain(again); len(got) != s.Records {

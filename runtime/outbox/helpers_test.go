@@ -5,11 +5,11 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"strconv"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
+
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 )
 
 func TestMain(m *testing.M) {
@@ -23,17 +23,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// patience is for what must happen, on a machine with other work to do.
-const patience = 20 * time.Second
-
 // faults is how often the tests of faults repeat themselves: 1 unless VEGAD_FAULTS says more.
-func faults() int {
-	n, err := strconv.Atoi(os.Getenv("VEGAD_FAULTS"))
-	if err != nil || n < 1 {
-		return 1
-	}
-	return n
-}
+func faults() int { return max(1, linktest.Scale()) }
 
 func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 
@@ -98,21 +89,6 @@ func payloads(records []Record) string {
 		text += r.Class.String()[:1] + string(r.Payload) + " "
 	}
 	return text
-}
-
-// eventually polls, because a disk has no other clock than its own.
-func eventually(t testing.TB, what string, holds func() bool) {
-	t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.After(patience)
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("waited in vain for: %s", what)
-		}
-	}
 }
 
 func fileOf(dir string) string { return filepath.Join(dir, fileName) }

@@ -1,14 +1,13 @@
 package outbox
 
 import (
-	"bufio"
 	"context"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"testing"
 	"time"
+
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 )
 
 // childVariable names the folder when the test binary runs as the process that is killed.
@@ -87,33 +86,23 @@ func TestKilledAtAnyMoment(t *testing.T) {
 // killOne runs the child until a random moment and returns how far it has told to be.
 func killOne(t *testing.T, dir string, done map[string]bool) (boot string, stored uint64) {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), childVariable+"="+dir)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.StdoutPipe()
-	if err == nil {
-		err = cmd.Start()
+	c := linktest.Child{
+		Env:       []string{childVariable + "=" + dir},
+		KillAfter: time.Duration(20+rand.N(250)) * time.Millisecond,
+		Line: func(text string) {
+			var name string
+			var seq uint64
+			if n, _ := fmt.Sscanf(text, "stored %d", &seq); n == 1 {
+				stored = seq
+			} else if n, _ := fmt.Sscanf(text, "done %s %d", &name, &seq); n == 2 {
+				done[fmt.Sprint(name, " ", seq)] = true
+			} else if n, _ := fmt.Sscanf(text, "open %s", &name); n == 1 {
+				boot = name
+			}
+		},
 	}
-	if err != nil {
+	if err := c.Run(t); err != nil {
 		t.Fatal(err)
-	}
-	killer := time.AfterFunc(time.Duration(20+rand.N(250))*time.Millisecond, func() { _ = cmd.Process.Kill() })
-	defer killer.Stop()
-	lines := bufio.NewScanner(out)
-	for lines.Scan() {
-		var name string
-		var seq uint64
-		text := lines.Text()
-		if n, _ := fmt.Sscanf(text, "stored %d", &seq); n == 1 {
-			stored = seq
-		} else if n, _ := fmt.Sscanf(text, "done %s %d", &name, &seq); n == 2 {
-			done[fmt.Sprint(name, " ", seq)] = true
-		} else if n, _ := fmt.Sscanf(text, "open %s", &name); n == 1 {
-			boot = name
-		}
-	}
-	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() == 1 {
-		t.Fatalf("the child ended by itself: %v", err)
 	}
 	return boot, stored
 }

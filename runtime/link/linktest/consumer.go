@@ -1,0 +1,82 @@
+package linktest
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	mqtt "github.com/eclipse/paho.mqtt.golang"
+)
+
+// Consumer is a foreign MQTT client that takes what a robot keeps into a Ledger, comes back by itself, and removes
+// duplicates by their names.
+type Consumer struct {
+	URL     string
+	Root    string // of the robot's topics, with the last slash
+	Receipt string // who it is to the robot, when it confirms by receipts; empty sends none
+	Ledger  *Ledger
+	Each    func() // is called before each message; may be nil
+	Session bool   // have the broker keep what comes while it is away
+}
+
+// Start connects, subscribes, and stays until the test ends.
+func (c Consumer) Start(tb testing.TB) {
+	tb.Helper()
+	subscribed := make(chan error, 100)
+	opts := mqtt.NewClientOptions().AddBroker(c.URL).SetClientID("hub").SetProtocolVersion(4).
+		SetMaxReconnectInterval(50 * time.Millisecond).SetConnectTimeout(time.Second).
+		SetConnectRetry(true).SetConnectRetryInterval(20 * time.Millisecond).SetCleanSession(!c.Session).
+		SetKeepAlive(2 * time.Second).SetPingTimeout(time.Second).SetWriteTimeout(500 * time.Millisecond).
+		SetOrderMatters(c.Receipt == "") // a handler that publishes may wait for what only others can bring back
+	opts.SetOnConnectHandler(func(client mqtt.Client) {
+		filters := map[string]byte{c.Root + "answer/+": 1, c.Root + "event/+": 1, c.Root + "watch/+": 1}
+		token := client.SubscribeMultiple(filters, c.take)
+		go func() {
+			token.Wait()
+			select {
+			case subscribed <- token.Error():
+			default:
+			}
+		}()
+	})
+	client := mqtt.NewClient(opts)
+	client.Connect()
+	tb.Cleanup(func() { client.Disconnect(100) })
+	select {
+	case err := <-subscribed:
+		if err != nil {
+			tb.Fatal(err)
+		}
+	case <-time.After(Patience):
+		tb.Fatal("the consumer is not let in")
+	}
+}
+
+// body is the part of every message that the consumer reads.
+type body struct {
+	BootID string `json:"bootId"`
+	Seq    uint64 `json:"seq"`
+	Text   string `json:"text"`
+	Reason string `json:"reason"`
+}
+
+func (c Consumer) take(client mqtt.Client, m mqtt.Message) {
+	if c.Each != nil {
+		c.Each()
+	}
+	var b body
+	if err := json.Unmarshal(m.Payload(), &b); err != nil || b.Seq == 0 {
+		return
+	}
+	id, ok := ParseID(b.Text + b.Reason)
+	if !ok {
+		return
+	}
+	class, _, _ := strings.Cut(strings.TrimPrefix(m.Topic(), c.Root), "/")
+	c.Ledger.Take(Name{b.BootID, b.Seq}, id, class)
+	if c.Receipt != "" {
+		client.Publish(c.Root+"receipt/"+c.Receipt, 1, false, fmt.Sprintf(`{"bootId":%q,"seq":[%d]}`, b.BootID, b.Seq))
+	}
+}
