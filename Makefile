@@ -15,6 +15,9 @@ FUZZTIME ?= 60s
 MEASURE_SECONDS ?= 600
 BUNDLE          ?= nano
 
+# make faults: how many times its full size
+FAULTS ?= 1
+
 # make bundles and make bench-quant: what conversions are calibrated with
 CALIBRATION ?= rooms:64
 BENCH_ROOMS ?= 64
@@ -27,8 +30,8 @@ export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2
 	python3-torch libopenblas0-pthread python3-onnx python3-matplotlib
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano bundles bench-quant measure onnxruntime-gpu \
-	gpu-test fuzz vuln sbom reproducible clean
+.PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano bundles bench-quant measure \
+	onnxruntime-gpu gpu-test fuzz vuln sbom reproducible faults clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -103,6 +106,10 @@ sbom: build ## write what the programs are made of into bin/*.spdx.json
 
 reproducible: setup ## build twice in different folders, with caches of their own, and compare the digests
 	@.make/reproducible '$(TAGS)' '$(VERSION)'
+
+faults: export VEGAD_REQUIRE_MOSQUITTO := 1
+faults: setup-test ## break delivery in every way and hold the account of both ends (FAULTS=1 times the full size)
+	@VEGAD_FAULTS='$(FAULTS)' .make/nats go test -count=1 -timeout 0 -v ./runtime/faults
 
 clean: ## remove the programs; what was fetched stays in build/
 	@rm -rf bin

@@ -183,7 +183,7 @@ func TestCameraOfAnotherSize(t *testing.T) {
 	cfg.Cameras[0].Calibration = &config.Calibration{
 		Width: 640, Height: 360, Fx: 500, Fy: 500, Cx: 320, Cy: 180, Distortion: config.Distortion{Model: "none"},
 	}
-	port := freePort(t)
+	port := linktest.FreePort(t)
 	cfg.Broker.URL = "embedded:" + port
 	r := launch(t, cfg)
 	listening(t, port)
