@@ -15,8 +15,9 @@ FUZZTIME ?= 60s
 MEASURE_SECONDS ?= 600
 BUNDLE          ?= nano
 
-# make faults: how many times its full size
-FAULTS ?= 1
+# make faults: how many times its full size; make soak: how long
+FAULTS       ?= 1
+SOAK_SECONDS ?= 3600
 
 # make bundles and make bench-quant: what conversions are calibrated with
 CALIBRATION ?= rooms:64
@@ -31,7 +32,7 @@ export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano bundles bench-quant measure \
-	onnxruntime-gpu gpu-test fuzz vuln sbom reproducible faults clean
+	onnxruntime-gpu gpu-test fuzz vuln sbom reproducible faults soak clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -110,6 +111,11 @@ reproducible: setup ## build twice in different folders, with caches of their ow
 faults: export VEGAD_REQUIRE_MOSQUITTO := 1
 faults: setup-test ## break delivery in every way and hold the account of both ends (FAULTS=1 times the full size)
 	@VEGAD_FAULTS='$(FAULTS)' .make/nats go test -count=1 -timeout 0 -v ./runtime/faults
+
+soak: export VEGAD_REQUIRE_MOSQUITTO := 1
+soak: setup-test build ## run the daemon while things fail; goroutines, files and memory stay flat (SOAK_SECONDS=3600)
+	@VEGAD_SOAK='$(SOAK_SECONDS)' VEGAD_BUNDLE='$(BUNDLE)' $(RUN) \
+		go test -count=1 -timeout 0 -run '^TestSoak$$' -v -tags '$(TAGS)' ./runtime/daemon
 
 clean: ## remove the programs; what was fetched stays in build/
 	@rm -rf bin

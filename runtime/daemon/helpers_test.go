@@ -37,6 +37,13 @@ func TestMain(m *testing.M) {
 		slog.Error("silencing FFmpeg", "err", err)
 		os.Exit(1)
 	}
+	if conf := os.Getenv(soakVariable); conf != "" {
+		if err := beDaemon(conf); err != nil {
+			slog.Error("running the daemon", "err", err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
 	goleak.VerifyTestMain(m)
 }
 
