@@ -55,6 +55,7 @@ type Pipeline struct {
 	ring   ring
 	decode decoder
 	obs    scene.Observation
+	family Family  // of the newest run of the head; empty before the first
 	rest   float64 // mean of the gate under the neutral context
 	last   time.Duration
 	timing Timing
@@ -212,6 +213,7 @@ func (p *Pipeline) think(ctx context.Context, family Family) error {
 func (p *Pipeline) write(family Family) {
 	o, n := &p.obs, p.ring.newest()
 	o.Seq, o.Mono, o.Wall, o.Camera = n.seq, n.mono, n.wall, p.cfg.Camera
+	p.family = family
 	p.decode.read(o)
 	o.GateMean = mean(p.head.Output("gate"))
 	if family == Observe {
