@@ -61,6 +61,8 @@ type Config struct {
 	Stats Stats `yaml:"stats"`
 	// The memory of the scene.
 	Scene Scene `yaml:"scene"`
+	// The field tester's page.
+	Dashboard Dashboard `yaml:"dashboard"`
 	// The log on standard error.
 	Log Log `yaml:"log"`
 
@@ -259,6 +261,28 @@ type Scene struct {
 	MaxObjects int `yaml:"maxObjects" default:"500" range:"1..10000"`
 	// Most scene messages a second.
 	RateHz float64 `yaml:"rateHz" default:"2" range:"0.01..60"`
+}
+
+// Dashboard is the page that shows what the robot sees. Beyond loopback it asks for the token in tokenFile.
+type Dashboard struct {
+	// Address of the page, host:port (port 0 takes a free one), or off.
+	Listen string `yaml:"listen" default:"127.0.0.1:8420" required:"true"`
+	// File with the token of viewers, at least 16 characters, readable by its owner only.
+	TokenFile Path `yaml:"tokenFile"`
+	// Names that browsers may use for this robot, besides localhost and IP addresses.
+	Hosts []string `yaml:"hosts" count:"0..16"`
+	// The page's certificate, PEM; needs keyFile. Without one the page is not encrypted.
+	CertFile Path `yaml:"certFile"`
+	// The key of certFile, PEM, readable by its owner only.
+	KeyFile Path `yaml:"keyFile"`
+	// Most pictures a second.
+	FPS float64 `yaml:"fps" default:"10" range:"0.1..60"`
+	// Width of the pictures, in pixels; never more than the camera's.
+	Width int `yaml:"width" default:"320" range:"64..1920"`
+	// Most pages that are open at a time.
+	MaxViewers int `yaml:"maxViewers" default:"16" range:"1..64"`
+
+	Token Secret `yaml:"-"` // filled in by Load
 }
 
 // Log says how much is logged, and how.

@@ -45,6 +45,7 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // readSecrets fills in the broker's password from the first source that has one.
 func (c *Config) readSecrets(known places) Problems {
 	k := checker{places: known}
+	c.readToken(&k)
 	password, err := c.Broker.password()
 	if err != nil {
 		k.add("broker.passwordFile", err.Error())

@@ -22,6 +22,7 @@ func (c Config) problems(known places) Problems {
 	k.cameras(c.Cameras)
 	k.broker(c.Broker)
 	k.embedded(c.Embedded, c.Broker)
+	k.dashboard(c.Dashboard)
 	return k.found
 }
 
