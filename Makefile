@@ -24,6 +24,9 @@ CALIBRATION ?= rooms:64
 BENCH_ROOMS ?= 64
 ROOMS ?= 100
 
+# make measure-page: how long each phase takes
+PAGE_SECONDS ?= 60
+
 # Debian packages that only the tests need: a foreign MQTT broker and client, films of real cameras, an RTSP server, and
 # what trains a bundle of toy size.
 export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2-gst-rtsp-server-1.0 \
@@ -32,7 +35,7 @@ export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano bundles bench-quant measure \
-	onnxruntime-gpu gpu-test fuzz vuln sbom reproducible faults soak clean
+	onnxruntime-gpu gpu-test fuzz vuln sbom reproducible faults soak browser-test setup-browser measure-page clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -47,6 +50,13 @@ test: export VEGAD_REQUIRE_TRAINING := 1
 test: setup-test ## run every test with the race detector
 	@$(RUN) go test -race -tags '$(TAGS) matprofile' ./camera/gocv/...
 	@$(RUN) go test -race -tags '$(TAGS)' ./...
+
+browser-test: export VEGAD_REQUIRE_BROWSER := 1
+browser-test: export VEGAD_REQUIRE_MOSQUITTO := 1
+browser-test: export VEGAD_SCREENSHOTS := docs/images
+browser-test: setup-browser ## use the field tester's page in a real browser, and take its pictures for docs/
+	@mkdir -p docs/images
+	@$(RUN) go test -count=1 -timeout 20m -run '^TestBrowser$$' -v -tags '$(TAGS)' ./runtime/daemon
 
 check: setup-test tidy vet lint test ## everything that must hold before a commit
 
@@ -71,6 +81,9 @@ setup: ## install what building needs: compiler, OpenCV, Go, ONNX Runtime
 setup-test:
 	@.make/setup test
 
+setup-browser: setup
+	@TEST_PACKAGES='mosquitto chromium fonts-dejavu-core' .make/setup browser
+
 env: setup ## print the settings for go commands typed by hand: eval "$$(make env)"
 	@$(RUN)
 
@@ -81,6 +94,10 @@ measure: build ## hold latency, memory, start and skipped frames against their b
 	@$(RUN) go test -count=1 -run 'IsFast$$' -v ./runtime/query
 	@VEGAD_MEASURE='$(MEASURE_SECONDS)' VEGAD_BUNDLE='$(BUNDLE)' $(RUN) \
 		go test -count=1 -timeout 0 -run '^TestMeasure$$' -v -tags '$(TAGS)' ./runtime/daemon
+
+measure-page: build ## hold what open pages cost against their bounds (PAGE_SECONDS=60 a phase)
+	@VEGAD_MEASURE_PAGE='$(PAGE_SECONDS)' VEGAD_BUNDLE='$(BUNDLE)' $(RUN) \
+		go test -count=1 -timeout 0 -run '^TestMeasurePage$$' -v -tags '$(TAGS)' ./runtime/daemon
 
 bundles: build ## convert the bundle BUNDLE (nano) to fp16 and int8, in place, and measure it (CALIBRATION=rooms:64 ROOMS=100)
 	@mkdir -p build/results

@@ -31,16 +31,23 @@ var families = map[query.Kind]perception.Family{
 
 // HandleAsk answers one question.
 func (a *answerer) HandleAsk(ctx context.Context, ask payload.Ask, received time.Time) {
-	begin := time.Now()
-	out := a.d.answer(ctx, ask, received)
-	out.Question, out.Step = ask.Question, a.d.step()
-	out.LatencyMs.Queue = milliseconds(begin.Sub(received))
-	out.LatencyMs.Total = milliseconds(time.Since(received))
-	a.d.meter.counted(out.Status)
-	a.d.meter.question.add(time.Since(begin))
+	out := a.d.attendTo(ctx, ask, received)
+	a.d.page.Answered(out, ask.Client)
 	if err := a.d.link.PublishAnswer(ask.RequestID, out, ask.ReplyTo); err != nil {
 		a.d.log.Warn("answer not sent", "request", ask.RequestID, "err", err)
 	}
+}
+
+// attendTo answers a question, measures how long it took, and counts it.
+func (d *daemon) attendTo(ctx context.Context, ask payload.Ask, received time.Time) payload.Answer {
+	begin := time.Now()
+	out := d.answer(ctx, ask, received)
+	out.Question, out.Step = ask.Question, d.step()
+	out.LatencyMs.Queue = milliseconds(begin.Sub(received))
+	out.LatencyMs.Total = milliseconds(time.Since(received))
+	d.meter.counted(out.Status)
+	d.meter.question.add(time.Since(begin))
+	return out
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

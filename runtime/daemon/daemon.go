@@ -23,6 +23,7 @@ import (
 	"github.com/vega-edge/vegad/models/store"
 	"github.com/vega-edge/vegad/runtime/command"
 	"github.com/vega-edge/vegad/runtime/config"
+	"github.com/vega-edge/vegad/runtime/dashboard"
 	"github.com/vega-edge/vegad/runtime/engine"
 	"github.com/vega-edge/vegad/runtime/link"
 	"github.com/vega-edge/vegad/runtime/link/broker"
@@ -78,6 +79,8 @@ type daemon struct {
 	guard    *command.Guard
 	identity identity
 	notify   *systemd.Notifier
+	page     *dashboard.Server // nil when it is off
+	tail     *dashboard.Tail
 	started  time.Time
 
 	budget, eventBudget *budget
@@ -112,6 +115,7 @@ func Run(ctx context.Context, o Options) (err error) {
 		watches: watches{byID: make(map[string]*standing)}, looked: make(chan struct{}, 1),
 	}
 	d.setLimits()
+	d.keepLog()
 	if err := d.secure(); err != nil {
 		return err
 	}
@@ -175,7 +179,10 @@ func (d *daemon) open() error {
 		Manifest: m, Graph: func(name string) perception.Graph { return d.engine.Graph(name) }, Camera: cam.name,
 		Calibration: cam.calibration, AssumedHFOV: cam.assumed, Mount: cam.mount,
 	})
-	return err
+	if err != nil {
+		return err
+	}
+	return d.openPage(cam)
 }
 
 func priors(m *models.Manifest) []scene.SizePrior {
@@ -226,6 +233,7 @@ func (d *daemon) serve(ctx context.Context) (err error) {
 	group.Go(func() error { return d.pet(inner) })
 	group.Go(func() error { return d.build(inner) })
 	group.Go(func() error { return d.probation(inner) })
+	d.servePage(inner, group)
 	err = group.Wait()
 	d.say(d.notify.Stopping())
 	if errors.Is(err, errEnded) || ctx.Err() != nil {

@@ -75,6 +75,7 @@ func measureFilm(t *testing.T) string {
 type program struct {
 	cmd   *exec.Cmd
 	url   string
+	page  string // host:port of the page
 	begun time.Time
 }
 
@@ -86,21 +87,24 @@ func runProgram(t *testing.T, film string) *program {
 	}
 	focal := 320 / math.Tan(35*math.Pi/180) // of the rendered film
 	conf := filepath.Join(t.TempDir(), "vegad.yaml")
-	port := linktest.FreePort(t)
+	port, page := linktest.FreePort(t), linktest.FreePort(t)
 	text := fmt.Sprintf(`identity: {manufacturer: acme, serialNumber: r1}
 bundle: %q
 broker: {url: "embedded:%s"}
 log: {level: warn}
+stats: {every: 1s}
+dashboard: {listen: "127.0.0.1:%s"}
 cameras:
   - name: front
     uri: %q
     calibration: {width: 640, height: 480, fx: %g, fy: %g, cx: 319.5, cy: 239.5}
     mount: {height: 1, pitchDeg: 10}
-`, bundle, port, film+"?loop=1", focal, focal)
+`, bundle, port, page, film+"?loop=1", focal, focal)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &program{cmd: exec.Command(filepath.Join("bin", "vegad"), "run", "-c", conf), url: "mqtt://127.0.0.1:" + port}
+	p := &program{cmd: exec.Command(filepath.Join("bin", "vegad"), "run", "-c", conf), url: "mqtt://127.0.0.1:" + port,
+		page: "127.0.0.1:" + page}
 	p.cmd.Stderr = os.Stderr
 	p.begun = time.Now()
 	if err := p.cmd.Start(); err != nil {

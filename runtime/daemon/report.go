@@ -10,7 +10,6 @@ import (
 	"github.com/vega-edge/vegad/models"
 	"github.com/vega-edge/vegad/runtime/link"
 	"github.com/vega-edge/vegad/runtime/link/payload"
-	"github.com/vega-edge/vegad/runtime/query"
 	"github.com/vega-edge/vegad/runtime/scene"
 )
 
@@ -24,13 +23,9 @@ func (d *daemon) announce() {
 	for name, f := range m.Precisions[d.engine.Report().Precision].Files {
 		digests[name] = f.SHA256
 	}
-	kinds := make([]string, 0, len(query.Supported()))
-	for _, k := range query.Supported() {
-		kinds = append(kinds, string(k))
-	}
 	sheet := payload.Factsheet{
 		VegadVersion: d.o.Version, Bundle: payload.Bundle{Name: m.Name, Version: m.Version, Digests: digests},
-		Provider: string(d.engine.Report().Provider), Precision: string(d.engine.Report().Precision), Kinds: kinds,
+		Provider: string(d.engine.Report().Provider), Precision: string(d.engine.Report().Precision), Kinds: questionKinds(),
 		Labels: m.Labels, Colors: m.Colors,
 		Cameras: []payload.FactsheetCamera{{Name: d.cfg.Cameras[0].Name, Calibrated: d.pipeline.Calibrated()}},
 		Limits: payload.Limits{

@@ -35,6 +35,7 @@ func (d *daemon) watch(ctx context.Context, url string) error {
 		}
 		begin := time.Now()
 		err = d.pipeline.Frame(ctx, f)
+		d.page.Frame(f)
 		f.Release()
 		if err != nil {
 			return err
@@ -76,6 +77,7 @@ func (d *daemon) look(ctx context.Context, family perception.Family, use func(*s
 		}
 		d.newest = o.Seq
 		d.observations.Add(1)
+		d.page.Observed()
 		select {
 		case d.looked <- struct{}{}:
 		default:

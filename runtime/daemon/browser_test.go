@@ -1,0 +1,313 @@
+package daemon_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/chromedp"
+
+	"github.com/vega-edge/vegad/runtime/config"
+)
+
+// pageSettings is a robot with the real networks in a room that is cheap to draw.
+func pageSettings(t *testing.T, broker string) config.Config {
+	t.Helper()
+	cfg := settings(t, "room:?seed=1000007&width=320&height=240&fps=4")
+	cfg.Observe.RateHz = 2
+	cfg.Bundle = filepath.Join(checkout(t), "models", "bundles", "nano")
+	cfg.Broker.URL, cfg.Broker.MaxBackoff = broker, time.Second
+	cfg.Dashboard.Listen = "127.0.0.1:0"
+	return cfg
+}
+
+// pageURL is where the robot says that it serves the page.
+func (r *robot) pageURL() string {
+	r.t.Helper()
+	var url string
+	eventually(r.t, "the page", func() bool {
+		r.journal.mu.Lock()
+		defer r.journal.mu.Unlock()
+		for _, line := range r.journal.lines {
+			if _, after, ok := strings.Cut(line, "the page is served url="); ok {
+				url, _, _ = strings.Cut(after, " ")
+			}
+		}
+		return url != ""
+	})
+	return url
+}
+
+// TestBrowser opens the page of a real robot in a real browser and uses it as a field tester does. make browser-test
+// runs it with a browser for sure, prints the figures and takes the pictures of the documentation.
+func TestBrowser(t *testing.T) {
+	chromium(t)
+	port := freePort(t)
+	broker := startMosquitto(t, port)
+	r := start(t, pageSettings(t, "mqtt://127.0.0.1:"+port))
+	url := r.pageURL()
+	b := openBrowser(t, strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"))
+	b.resize(1440, 1000, false)
+	b.scheme("light")
+	b.do(chromedp.Navigate(url))
+
+	b.checkLoads()
+	b.checkAnswers()
+	b.checkOverlays()
+	b.checkKeyboard()
+	b.checkAccessibility()
+	b.checkScreens()
+	b.mu.Lock()
+	if len(b.complaints) > 0 {
+		t.Errorf("the page complains:\n%s", strings.Join(b.complaints, "\n"))
+	}
+	b.mu.Unlock()
+	b.checkOutage(broker, port)
+	b.checkRestart(r)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.foreign) > 0 || b.requests < 10 {
+		t.Errorf("of %d requests these left the host: %v", b.requests, b.foreign)
+	}
+}
+
+// checkLoads holds the times of the first paint and of the first picture, and that pictures move.
+func (b *browser) checkLoads() {
+	b.t.Helper()
+	b.await("three pictures", `document.body.dataset.pictures >= 3`)
+	paint := read[float64](b, `performance.getEntriesByName("first-contentful-paint")[0].startTime`)
+	live := read[float64](b, `performance.getEntriesByName("live")[0].startTime`)
+	fmt.Printf("first paint after %.0f ms, first picture after %.0f ms\n", paint, live)
+	if os.Getenv("VEGAD_REQUIRE_BROWSER") != "" && (paint > 1000 || live > 2000) {
+		b.t.Errorf("first paint after %.0f ms, first picture after %.0f ms: at most 1000 and 2000 are allowed", paint, live)
+	}
+	const look = `document.getElementById("picture").toDataURL()`
+	first, count := read[string](b, look), read[string](b, `document.body.dataset.pictures`)
+	b.await("the picture to move", fmt.Sprintf(`document.body.dataset.pictures > %s + 2 && %s !== %q`, count, look, first))
+	b.await("the state", `document.getElementById("pill-health").textContent === "robot ok"`)
+	b.await("the link", `document.getElementById("pill-link").textContent === "broker connected"`)
+	b.await("objects", `document.querySelectorAll("#rows tr").length > 2`)
+	b.await("the log", `document.getElementById("lines").textContent.includes("engine is ready")`)
+}
+
+// near counts the pixels of a canvas that have about a colour.
+const near = `(id, r, g, b) => { const c = document.getElementById(id);
+	const p = c.getContext("2d").getImageData(0, 0, c.width, c.height).data; let n = 0;
+	for (let i = 0; i < p.length; i += 4)
+		if (Math.abs(p[i] - r) + Math.abs(p[i+1] - g) + Math.abs(p[i+2] - b) < 24) n++;
+	return n; }`
+
+// checkAnswers asks, and looks for the answer and for its objects in picture, map and table.
+func (b *browser) checkAnswers() {
+	b.t.Helper()
+	amber := func(id string) int { return read[int](b, "("+near+`)("`+id+`", 255, 176, 0)`) }
+	mark := func() int { return read[int](b, "("+near+`)("map", 181, 71, 0)`) } // of the light theme
+	if amber("picture") > 0 || mark() > 40 {
+		b.t.Errorf("%d and %d pixels are highlighted before anything was asked", amber("picture"), mark())
+	}
+	b.do(chromedp.SendKeys(chromedp.CSS("#question"), "what is nearest to me?\r"))
+	b.await("an answer", `document.getElementById("answer").dataset.number`)
+	text := read[string](b, `document.querySelector("#answer .text").textContent`)
+	if !strings.Contains(text, " m ") && !strings.Contains(text, " m.") {
+		b.t.Errorf("the answer is %q", text)
+	}
+	b.await("its objects in the table", `document.querySelectorAll("tr.marked").length > 0`)
+	if n := mark(); n < 40 {
+		b.t.Errorf("the map highlights %d pixels", n)
+	}
+	b.await("its objects in the picture", "("+near+`)("picture", 255, 176, 0) > 40`)
+	b.shoot("light")
+	b.do(chromedp.Clear(chromedp.CSS("#question")),
+		chromedp.SendKeys(chromedp.CSS("#question"), "the colour of happiness\r"))
+	b.await("a refusal", `document.querySelector("#answer .text").textContent.startsWith("refused")`)
+	b.await("nothing highlighted", `document.querySelectorAll("tr.marked").length === 0`)
+
+	b.do(chromedp.Clear(chromedp.CSS("#question")),
+		chromedp.SendKeys(chromedp.CSS("#question"), "how many chairs are there?"), chromedp.Click(chromedp.CSS("#keep")))
+	b.await("a standing question", `document.querySelector("#standing button")`)
+	b.await("its answer", `/chair/.test(document.querySelector("#standing b").textContent)`)
+	b.do(chromedp.Click(chromedp.CSS("#standing button")))
+	b.await("its end", `!document.querySelector("#standing button")`)
+	b.do(chromedp.Click(chromedp.CSS("#examples button")))
+	b.await("an example in the history", `document.querySelectorAll("#history li").length >= 3`)
+}
+
+// checkOverlays lays each stream over the picture.
+func (b *browser) checkOverlays() {
+	b.t.Helper()
+	for _, stream := range []string{"gate", "geometry", "semantic", "fused"} {
+		b.choose("stream", stream)
+		b.await("the overlay "+stream, `(document.body.dataset.overlay ?? "").startsWith("`+stream+` ")`)
+		b.await("its legend", `!document.getElementById("picture-legend").textContent.startsWith("Waiting")`)
+		if stream == "gate" || stream == "fused" {
+			b.shoot(stream)
+		}
+	}
+	b.choose("stream", "")
+}
+
+// checkKeyboard goes through the page without a mouse.
+func (b *browser) checkKeyboard() {
+	b.t.Helper()
+	read[bool](b, `(document.activeElement.blur(), scrollTo(0, 0), true)`)
+	var order []string
+	for range 40 {
+		order = append(order, b.pressTab())
+		if order[len(order)-1] == "log-follow" {
+			break
+		}
+	}
+	at := -1
+	for _, id := range []string{
+		"skip", "theme", "stream", "strength", "remembered", "map", "question", "scope", "keep", "history",
+	} {
+		next := slices.Index(order, id)
+		if next <= at {
+			b.t.Errorf("the focus comes to %s at %d, after %d; the order is %q", id, next, at, order)
+		}
+		at = next
+	}
+	read[bool](b, `(document.activeElement.blur(), true)`)
+	b.do(chromedp.KeyEvent("/"))
+	b.await("the question to have the focus", `document.activeElement.id === "question"`)
+	b.do(chromedp.Clear(chromedp.CSS("#question")), chromedp.KeyEvent("what is nearest to me?\r"))
+	b.await("the answer's objects", `document.querySelectorAll("tr.marked").length > 0`)
+	b.do(chromedp.KeyEvent("\u001b"))
+	b.await("nothing highlighted", `document.querySelectorAll("tr.marked").length === 0`)
+	const look = `document.getElementById("map").toDataURL()`
+	read[bool](b, `(document.getElementById("map").focus(), true)`)
+	before := read[string](b, look)
+	b.do(chromedp.KeyEvent("+"), chromedp.KeyEvent("+"))
+	b.await("the map to zoom", fmt.Sprintf("%s !== %q", look, before))
+	b.do(chromedp.KeyEvent("f"))
+}
+
+// checkAccessibility reads what a screen reader reads, and measures contrasts in both themes.
+func (b *browser) checkAccessibility() {
+	b.t.Helper()
+	tree, err := chromedp.Call(b.ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+	b.must(err)
+	named := map[string]int{}
+	text := func(v *accessibility.Value) string {
+		var s string
+		if v != nil {
+			_ = json.Unmarshal(v.Value, &s)
+		}
+		return s
+	}
+	for _, node := range tree.Nodes {
+		role := text(node.Role)
+		switch role {
+		case "button", "textbox", "combobox", "checkbox", "slider", "image", "region", "log", "link", "group":
+			if node.Ignored {
+				continue
+			}
+			named[role]++
+			if text(node.Name) == "" {
+				b.t.Errorf("a %s has no name", role)
+			}
+		}
+	}
+	for role, least := range map[string]int{
+		"button": 10, "textbox": 1, "combobox": 2, "checkbox": 2, "slider": 1, "image": 10, "region": 7, "log": 1,
+	} {
+		if named[role] < least {
+			b.t.Errorf("%d of role %s, want %d", named[role], role, least)
+		}
+	}
+	if ids := read[string](b, `(() => { const all = [...document.querySelectorAll("[id]")].map((e) => e.id);
+		return all.filter((id, i) => all.indexOf(id) !== i).join(" "); })()`); ids != "" {
+		b.t.Errorf("ids stand twice: %s", ids)
+	}
+	for _, scheme := range []string{"light", "dark"} {
+		b.scheme(scheme)
+		pause(200 * time.Millisecond) // for transitions
+		if poor := read[string](b, contrasts); poor != "" {
+			b.t.Errorf("%s: too little contrast:\n%s", scheme, poor)
+		}
+	}
+	b.shoot("dark")
+	b.scheme("light")
+}
+
+// contrasts lists the texts whose contrast with what is behind them is below 4.5, after WCAG 2.2.
+const contrasts = `(() => {
+	const parts = (c) => { const m = c.match(/[\d.]+/g).map(Number); return m.length > 3 ? m : [...m, 1]; };
+	const even = (v) => (v /= 255) <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+	const light = ([r, g, b]) => { const l = [r, g, b].map(even);
+		return 0.2126 * l[0] + 0.7152 * l[1] + 0.0722 * l[2]; };
+	const ground = (e) => { for (; e; e = e.parentElement) { const c = parts(getComputedStyle(e).backgroundColor);
+		if (c[3] === 1) return c; } return [255, 255, 255, 1]; };
+	const poor = new Set();
+	const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+	for (let n; (n = walk.nextNode());) {
+		const e = n.parentElement;
+		if (!n.textContent.trim() || !e.checkVisibility()) continue;
+		const [a, b] = [light(parts(getComputedStyle(e).color)), light(ground(e))];
+		const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+		if (ratio < 4.5) poor.add(ratio.toFixed(2) + " " + n.textContent.trim().slice(0, 40));
+	}
+	return [...poor].join("\n");
+})()`
+
+// checkScreens shows the page on a tablet, both ways, on a phone and on a small laptop: nothing is cut off, and fingers
+// find every control.
+func (b *browser) checkScreens() {
+	b.t.Helper()
+	for _, screen := range []struct {
+		name          string
+		width, height int64
+		touch         bool
+	}{
+		{"tablet", 820, 1180, true},
+		{"tablet-flat", 1180, 820, true},
+		{"phone", 390, 844, true},
+		{"laptop", 1280, 720, false},
+	} {
+		b.resize(screen.width, screen.height, screen.touch)
+		b.await("the new size", fmt.Sprintf("innerWidth === %d", screen.width))
+		if wide := read[int64](b, `document.documentElement.scrollWidth`); wide > screen.width {
+			b.t.Errorf("%s: the page is %d pixels wide on a screen of %d", screen.name, wide, screen.width)
+		}
+		small := read[string](b, `[...document.querySelectorAll("button, select, input")]
+			.map((e) => [e, e.getBoundingClientRect()])
+			.filter(([e, r]) => e.checkVisibility() && Math.min(r.width, r.height) < 24 &&
+				!(e.closest("label")?.getBoundingClientRect().height >= 15))
+			.map(([e, r]) => (e.id || e.textContent) + " " + r.width + "x" + r.height).join(", ")`)
+		if screen.touch && small != "" {
+			b.t.Errorf("%s: too small for a finger: %s", screen.name, small)
+		}
+		if screen.name == "tablet" {
+			b.shoot("tablet")
+		}
+	}
+	b.resize(1440, 1000, false)
+}
+
+// checkOutage takes the broker away: the page says so, the questions of the page go on, and it says when it is back.
+func (b *browser) checkOutage(broker *mosquitto, port string) {
+	b.t.Helper()
+	broker.kill()
+	b.await("the outage", `document.getElementById("pill-link").textContent === "broker away"`)
+	b.await("its reason", `/refused|reset|EOF|not connected/.test(document.getElementById("details").textContent)`)
+	number := read[string](b, `document.getElementById("answer").dataset.number`)
+	b.do(chromedp.Clear(chromedp.CSS("#question")),
+		chromedp.SendKeys(chromedp.CSS("#question"), "how many tables are there?\r"))
+	b.await("an answer without a broker", fmt.Sprintf(`document.getElementById("answer").dataset.number !== %q`, number))
+	b.shoot("outage")
+	startMosquitto(b.t, port)
+	b.await("the broker's return", `document.getElementById("pill-link").textContent === "broker connected"`)
+}
+
+// checkRestart stops the robot: the page says that it is alone.
+func (b *browser) checkRestart(r *robot) {
+	b.t.Helper()
+	r.stop()
+	b.await("the loss", `document.getElementById("pill-page").textContent === "robot unreachable"`)
+}

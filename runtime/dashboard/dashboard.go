@@ -1,0 +1,182 @@
+// Package dashboard serves the field tester's page: what the robot sees, where it takes things to stand, why it says
+// what it says, and how it does.
+//
+// The page is one document with plain ES modules, embedded in the program. What moves comes over one WebSocket a
+// viewer; questions are posted. Nothing here may cost the robot a frame: work is done in goroutines of this package,
+// only for what somebody looks at, and a viewer who is too slow misses pictures instead of holding anything up.
+package dashboard
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/vega-edge/vegad/camera"
+	"github.com/vega-edge/vegad/runtime/link/payload"
+	"github.com/vega-edge/vegad/runtime/scene"
+)
+
+// Robot is what the page shows. Its methods are called by goroutines of this package.
+type Robot interface {
+	// Scene returns what is remembered now.
+	Scene() *scene.Snapshot
+	// Report tells how the robot does now.
+	Report() Report
+	// Map writes the newest values of a stream into buffer, which it may replace by a larger one, and returns them. It is
+	// an error to ask before the first observation.
+	Map(stream Stream, buffer []float32) (Map, error)
+}
+
+// Answerer takes the questions that are asked on the page.
+type Answerer interface {
+	// Ask answers a question; what goes wrong is the answer's status and reason.
+	Ask(ctx context.Context, ask payload.Ask) payload.Answer
+	// Watch begins or ends a standing question; its error is the refusal's reason.
+	Watch(watch payload.Watch) error
+}
+
+// Config describes a page. Listen, Robot, Answerer, About, Eye and Logger are required.
+type Config struct {
+	Listen     string      // host:port; anything but loopback needs a token
+	Token      string      // what a viewer must know, at least MinToken bytes; empty asks for none
+	TLS        *tls.Config // nil serves plain HTTP
+	Hosts      []string    // names, besides IP addresses and localhost, that a browser may use for this robot
+	FPS        float64     // most pictures a second, positive
+	Width      int         // of the picture, pixels; never more than the camera's own
+	MaxViewers int         // at a time, positive
+
+	Robot    Robot
+	Answerer Answerer
+	About    About
+	Eye      Eye
+	Tail     *Tail // the log; nil shows none
+	Logger   *slog.Logger
+}
+
+// MinToken is the least length of a token, in bytes.
+const MinToken = 16
+
+// Server serves one page. A nil Server shows nothing, so that a robot without a page needs no special case.
+type Server struct {
+	cfg   Config
+	log   *slog.Logger
+	guard *guard
+	hub   *hub
+	paint *painter
+	files http.Handler
+
+	observed chan struct{} // capacity 1: memory holds a new observation
+	asked    atomic.Uint64 // numbers the page's questions
+	answers  history
+	address  atomic.Pointer[string]
+	reporter reporter
+	overlays map[Stream]*overlay // belongs to the goroutine of tell
+}
+
+// New checks the configuration; it listens to nothing yet.
+func New(cfg Config) (*Server, error) {
+	local, err := loopback(cfg.Listen)
+	if err != nil {
+		return nil, fmt.Errorf("configuring the dashboard: %w", err)
+	}
+	switch {
+	case cfg.Robot == nil || cfg.Answerer == nil || cfg.Logger == nil:
+		err = errors.New("robot, answerer and logger are required")
+	case cfg.FPS <= 0 || cfg.Width <= 0 || cfg.MaxViewers <= 0:
+		err = errors.New("pictures a second, width and viewers must be positive")
+	case !local && cfg.Token == "":
+		err = fmt.Errorf("%s can be reached from outside: a token is required there", cfg.Listen)
+	case cfg.Token != "" && len(cfg.Token) < MinToken:
+		err = fmt.Errorf("the token is shorter than %d characters", MinToken)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("configuring the dashboard: %w", err)
+	}
+	files, err := assets()
+	if err != nil {
+		return nil, fmt.Errorf("configuring the dashboard: %w", err)
+	}
+	log := cfg.Logger.With("component", "dashboard")
+	return &Server{
+		cfg: cfg, log: log, guard: newGuard(cfg, local), hub: newHub(cfg.MaxViewers),
+		paint: newPainter(cfg.Eye, cfg.Width, cfg.FPS), files: files,
+		observed: make(chan struct{}, 1), overlays: make(map[Stream]*overlay),
+	}, nil
+}
+
+// Run serves the page until ctx ends; then every connection is closed and it returns nil. While the address cannot be
+// had it says so once and keeps trying: a page is no reason to stop a robot.
+func (s *Server) Run(ctx context.Context) error {
+	listener := s.listen(ctx)
+	if listener == nil {
+		return nil
+	}
+	server := s.httpServer()
+	var tasks sync.WaitGroup
+	tasks.Go(func() { s.show(ctx) })
+	tasks.Go(func() { s.tell(ctx) })
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	var err error
+	select {
+	case <-ctx.Done():
+		err = server.Close()
+		<-served
+	case err = <-served:
+	}
+	s.hub.close()
+	tasks.Wait()
+	if err != nil && ctx.Err() == nil {
+		return fmt.Errorf("serving the dashboard: %w", err)
+	}
+	return nil
+}
+
+// URL is where the page is served, and empty until it is.
+func (s *Server) URL() string {
+	if s == nil || s.address.Load() == nil {
+		return ""
+	}
+	return *s.address.Load()
+}
+
+// Frame shows a picture if somebody waits for one. It belongs to the goroutine that reads the camera, copies what it
+// needs before it returns, and never waits for a viewer.
+func (s *Server) Frame(f *camera.Frame) {
+	if s != nil && s.hub.hungry() {
+		s.paint.offer(f)
+	}
+}
+
+// Observed tells that memory holds a new observation. It never blocks.
+func (s *Server) Observed() {
+	if s == nil || s.hub.count() == 0 {
+		return
+	}
+	select {
+	case s.observed <- struct{}{}:
+	default:
+	}
+}
+
+// Answered tells of an answer, whoever asked. It never blocks.
+func (s *Server) Answered(a payload.Answer, client string) {
+	if s != nil {
+		s.keep(a, client)
+	}
+}
+
+// keep notes an answer and shows it to everybody.
+func (s *Server) keep(a payload.Answer, client string) entry {
+	a.Stamp(a.Header)
+	e := s.answers.add(a, client)
+	if s.hub.count() > 0 {
+		s.hub.queue(s.encode(e))
+	}
+	return e
+}

@@ -1,0 +1,186 @@
+package dashboard
+
+import (
+	"encoding/json"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/vega-edge/vegad/runtime/link/payload"
+)
+
+var asJSON = header("Accept", "*/*")
+
+func TestAsk(t *testing.T) {
+	r := &robot{}
+	s := serve(t, settings(r))
+	status, _, body := request(t, s, "POST", "ask", `{"question":"how many chairs?","scope":"now"}`, asJSON)
+	var e entry
+	if err := json.Unmarshal([]byte(body), &e); status != 200 || err != nil {
+		t.Fatalf("status %d, %v: %s", status, err, body)
+	}
+	if e.Answer.Answer.Text != "two" || e.Answer.Question != "how many chairs?" || e.Client != client || e.Number != 1 {
+		t.Errorf("entry %+v", e)
+	}
+	ask := r.asked.Load()
+	if ask.Scope != payload.Now || ask.Client != client || ask.DeadlineMs == 0 || !payload.ValidID(ask.RequestID) {
+		t.Errorf("asked %+v", ask)
+	}
+}
+
+func TestBadQuestionsAreRefused(t *testing.T) {
+	r := &robot{}
+	s := serve(t, settings(r))
+	for _, body := range []string{
+		"", "[]", `{"question":""}`, `{"question":"` + strings.Repeat("a", 600) + `"}`, `{"question":"a","scope":"else"}`,
+		`{"question":"a","client":"planner"}`, `{"question":"a"} {}`, `{"question":7}`,
+	} {
+		if got, _, _ := request(t, s, "POST", "ask", body, asJSON); got != 400 {
+			t.Errorf("%.40s: status %d", body, got)
+		}
+	}
+	if r.asked.Load() != nil {
+		t.Error("one of them was asked")
+	}
+}
+
+func TestWatch(t *testing.T) {
+	r := &robot{}
+	s := serve(t, settings(r))
+	status, _, body := request(t, s, "POST", "watch", question, asJSON)
+	var p posted
+	if err := json.Unmarshal([]byte(body), &p); status != 200 || err != nil || p.ID == "" {
+		t.Fatalf("status %d, %v: %s", status, err, body)
+	}
+	if w := r.watched.Load(); w.RequestID != p.ID || w.Client != client || w.LeaseSeconds != payload.DefaultWatchLease {
+		t.Errorf("watched %+v", w)
+	}
+	if status, _, body = request(t, s, "POST", "watch", `{"id":"`+p.ID+`","cancel":true}`, asJSON); status != 200 {
+		t.Errorf("ending: status %d, %s", status, body)
+	}
+	if w := r.watched.Load(); !w.Cancel || w.RequestID != p.ID {
+		t.Errorf("ended %+v", w)
+	}
+	status, _, body = request(t, s, "POST", "watch", `{"question":"nonsense"}`, asJSON)
+	if status != 400 || !strings.Contains(body, "not understood") {
+		t.Errorf("nonsense: status %d, %s", status, body)
+	}
+}
+
+// TestAnswersAreKept shows a page that is opened what was answered before, the newest only.
+func TestAnswersAreKept(t *testing.T) {
+	s := serve(t, settings(&robot{}))
+	for range answersKept + 5 {
+		s.Answered(payload.Answer{Status: payload.Refused, Reason: "unclear"}, "planner")
+	}
+	kept := s.answers.list()
+	if len(kept) != answersKept || kept[0].Number != 6 || kept[0].Client != "planner" {
+		t.Fatalf("%d kept, first %+v", len(kept), kept[0])
+	}
+	conn := look(t, s)
+	s.Answered(payload.Answer{Status: payload.Refused}, "planner")
+	var e entry
+	await(t, conn, "answer", &e)
+	if e.Number != answersKept+6 || e.Answer.Objects == nil {
+		t.Errorf("entry %+v", e)
+	}
+}
+
+// TestConnectionsAreLimited closes what comes beyond the number at once, and gives places back.
+func TestConnectionsAreLimited(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &limited{Listener: inner, free: make(chan struct{}, 1)}
+	t.Cleanup(func() { _ = l.Close() })
+	accepted := make(chan net.Conn, 3)
+	go func() {
+		defer close(accepted)
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			accepted <- conn
+		}
+	}()
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = conn.Close() })
+		return conn
+	}
+	dial()
+	first := <-accepted
+	surplus := dial()
+	if _, err := surplus.Read(make([]byte, 1)); err == nil {
+		t.Error("a connection beyond the number is kept open")
+	}
+	_ = first.Close()
+	_ = first.Close() // gives back one place, not two
+	dial()
+	second := <-accepted
+	if _, err := dial().Read(make([]byte, 1)); err == nil {
+		t.Error("closing one connection twice makes room for two")
+	}
+	_ = second.Close()
+	_ = l.Close()
+	for range accepted {
+		t.Error("another connection was accepted")
+	}
+}
+
+// TestBusyAddressIsAwaited takes an address that another program holds as soon as it is free.
+func TestBusyAddressIsAwaited(t *testing.T) {
+	held, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := settings(&robot{})
+	cfg.Listen = held.Addr().String()
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		got := make(chan net.Listener, 1)
+		go func() { got <- s.listen(t.Context()) }()
+		synctest.Wait()
+		if s.URL() != "" {
+			t.Fatal("the page claims an address that it does not have")
+		}
+		_ = held.Close()
+		time.Sleep(listenAgain) //nolint:forbidigo // the bubble's clock, not real time
+		l := <-got
+		if l == nil || !strings.HasPrefix(s.URL(), "http://127.0.0.1:") {
+			t.Fatalf("listener %v at %q", l, s.URL())
+		}
+		_ = l.Close()
+	})
+}
+
+// TestWithoutPage lets every call of the robot's path pass on a page that is off.
+func TestWithoutPage(t *testing.T) {
+	var s *Server
+	s.Frame(frame(1, time.Second, 0, 0, 0))
+	s.Observed()
+	s.Answered(payload.Answer{}, "")
+	if s.URL() != "" {
+		t.Error("a page that is off has an address")
+	}
+}
+
+func TestMethods(t *testing.T) {
+	s := serve(t, settings(&robot{}))
+	for _, method := range []string{http.MethodPut, http.MethodDelete, http.MethodPost} {
+		if got, _, _ := request(t, s, method, "", "", asJSON); got != http.StatusMethodNotAllowed {
+			t.Errorf("%s /: status %d", method, got)
+		}
+	}
+}
