@@ -199,7 +199,7 @@ func (b *browser) shoot(name string) {
 	b.must(os.WriteFile(filepath.Join(checkout(b.t), folder, "dashboard-"+name+".png"), data, 0o600))
 }
 
-// pack makes a picture smaller: 64 shades of each colour, which no eye tells from 256, and the best compression.
+// pack makes a picture smaller: 32 shades of each colour, which hardly an eye tells from 256, and the best compression.
 func (b *browser) pack(data []byte) []byte {
 	b.t.Helper()
 	from, err := png.Decode(bytes.NewReader(data))
@@ -207,7 +207,7 @@ func (b *browser) pack(data []byte) []byte {
 	to := image.NewNRGBA(from.Bounds())
 	draw.Draw(to, to.Bounds(), from, image.Point{}, draw.Src)
 	for i, v := range to.Pix {
-		to.Pix[i] = v&^3 | v>>6
+		to.Pix[i] = v&^7 | v>>5
 	}
 	var out bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}

@@ -16,12 +16,15 @@ import (
 	"github.com/vega-edge/vegad/runtime/config"
 )
 
-// pageSettings is a robot with the real networks in a room that is cheap to draw.
+// pageSettings is a robot whose networks and pictures cost little. For make browser-test, which takes pictures, it has
+// the real networks and a room that is worth looking at.
 func pageSettings(t *testing.T, broker string) config.Config {
 	t.Helper()
-	cfg := settings(t, "room:?seed=1000007&width=320&height=240&fps=4")
-	cfg.Observe.RateHz = 2
-	cfg.Bundle = filepath.Join(checkout(t), "models", "bundles", "nano")
+	cfg := settings(t, small)
+	if os.Getenv("VEGAD_REQUIRE_BROWSER") != "" {
+		cfg = settings(t, "room:?seed=1000007&width=320&height=240&fps=10")
+		cfg.Bundle = filepath.Join(checkout(t), "models", "bundles", "nano")
+	}
 	cfg.Broker.URL, cfg.Broker.MaxBackoff = broker, time.Second
 	cfg.Dashboard.Listen = "127.0.0.1:0"
 	return cfg
@@ -53,7 +56,7 @@ func TestBrowser(t *testing.T) {
 	r := start(t, pageSettings(t, "mqtt://127.0.0.1:"+port))
 	url := r.pageURL()
 	b := openBrowser(t, strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"))
-	b.resize(1440, 1000, false)
+	b.resize(1280, 900, false)
 	b.scheme("light")
 	b.do(chromedp.Navigate(url))
 
@@ -287,7 +290,7 @@ func (b *browser) checkScreens() {
 			b.shoot("tablet")
 		}
 	}
-	b.resize(1440, 1000, false)
+	b.resize(1280, 900, false)
 }
 
 // checkOutage takes the broker away: the page says so, the questions of the page go on, and it says when it is back.

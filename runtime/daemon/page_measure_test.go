@@ -17,8 +17,8 @@ import (
 // crowd is the viewers of the last phase, beside one who reads nothing.
 const crowd = 10
 
-// TestMeasurePage runs the real program on a film, for VEGAD_MEASURE_PAGE seconds a phase: without a page, with one, with
-// the page closed again, and with ten viewers and one that has stalled. make measure-page runs it.
+// TestMeasurePage runs the real program on a film, for VEGAD_MEASURE_PAGE seconds a phase: without a page, with one,
+// with the page closed again, and with ten viewers and one that has stalled. make measure-page runs it.
 func TestMeasurePage(t *testing.T) {
 	seconds, err := strconv.Atoi(os.Getenv("VEGAD_MEASURE_PAGE"))
 	if err != nil || seconds < 10 {

@@ -51,7 +51,8 @@ func TestPage(t *testing.T) {
 
 	var e struct{ Answer payload.Answer }
 	status, data := post(t, url+"ask", `{"question":"how many chairs are there?"}`)
-	if err := json.Unmarshal(data, &e); err != nil || status != 200 || e.Answer.Model == nil || e.Answer.LatencyMs.Head == 0 {
+	err = json.Unmarshal(data, &e)
+	if err != nil || status != 200 || e.Answer.Model == nil || e.Answer.LatencyMs.Head == 0 {
 		t.Fatalf("status %d, %v: %s", status, err, data)
 	}
 	g.ask(`"question":"how many balls are there?","client":"planner"`)

@@ -14,8 +14,8 @@ const (
 )
 
 // components finds the three directions in which the tokens of a map differ most, and shows each token's place along
-// them as red, green and blue. The directions are followed from map to map by subspace iteration, so that the same thing
-// keeps its colour, and so that a map costs a few passes over its values.
+// them as red, green and blue. The directions are followed from map to map by subspace iteration: the same thing keeps
+// its colour, and a map costs a few passes over its values.
 type components struct {
 	channels int
 	axes     [3][]float64

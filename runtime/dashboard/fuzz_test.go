@@ -51,7 +51,9 @@ func FuzzPosted(f *testing.F) {
 
 // FuzzHost holds that only addresses of this machine and known names pass on a page that is bound to it.
 func FuzzHost(f *testing.F) {
-	for _, seed := range []string{"localhost", "127.0.0.1:8420", "[::1]:80", "evil.example", "::1", "[::1", ":", "", "LOCALHOST:1"} {
+	for _, seed := range []string{
+		"localhost", "127.0.0.1:8420", "[::1]:80", "evil.example", "::1", "[::1", ":", "", "LOCALHOST:1",
+	} {
 		f.Add(seed)
 	}
 	g := newGuard(Config{Hosts: []string{"R-1.local"}}, true)

@@ -17,7 +17,9 @@ import (
 const token = "correct horse battery"
 
 // request sends one and returns its status and body; redirects are not followed.
-func request(t *testing.T, s *Server, method, path, body string, change func(*http.Request)) (int, http.Header, string) {
+func request(
+	t *testing.T, s *Server, method, path, body string, change func(*http.Request),
+) (int, http.Header, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, s.URL()+path, strings.NewReader(body))
 	if err != nil {
@@ -114,7 +116,12 @@ func TestTokenIsRequired(t *testing.T) {
 	s.address.Store(&address)
 	post := func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }
 
-	for _, c := range []struct{ method, path string }{{"POST", "ask"}, {"POST", "watch"}, {"GET", "live"}, {"GET", "js/main.js"}} {
+	for _, c := range []struct{ method, path string }{
+		{"POST", "ask"},
+		{"POST", "watch"},
+		{"GET", "live"},
+		{"GET", "js/main.js"},
+	} {
 		if got, _, _ := request(t, s, c.method, c.path, question, header("Accept", "*/*")); got != 401 {
 			t.Errorf("%s %s without a token: status %d", c.method, c.path, got)
 		}
@@ -135,7 +142,8 @@ func TestTokenIsRequired(t *testing.T) {
 	})
 	_, head, _ := request(t, s, "POST", "login", "token="+strings.ReplaceAll(token, " ", "+"), post)
 	cookie := head.Get("Set-Cookie")
-	if !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Strict") || strings.Contains(cookie, "horse") {
+	if !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Strict") ||
+		strings.Contains(cookie, "horse") {
 		t.Fatalf("cookie %q", cookie)
 	}
 	value, _, _ := strings.Cut(cookie, ";")
@@ -231,7 +239,9 @@ func TestPageIsSelfContained(t *testing.T) {
 		}
 		count++
 		text := strings.ReplaceAll(string(data), "http://www.w3.org/2000/svg", "")
-		for _, foreign := range []string{"http://", "https://", "//cdn", "style=\"", "<script>", "javascript:", "eval(", "innerHTML"} {
+		for _, foreign := range []string{
+			"http://", "https://", "//cdn", "style=\"", "<script>", "javascript:", "eval(", "innerHTML",
+		} {
 			if strings.Contains(text, foreign) {
 				t.Errorf("%s contains %s", name, foreign)
 			}

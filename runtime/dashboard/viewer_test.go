@@ -193,7 +193,9 @@ func TestViewersAreLimited(t *testing.T) {
 // TestMalformedWishesEndTheConnection, for a page never sends them.
 func TestMalformedWishesEndTheConnection(t *testing.T) {
 	s := serve(t, settings(&robot{}))
-	for _, text := range []string{"nonsense", `{"stream":"depth"}`, `{"drawn":` + strings.Repeat(" ", wishBytes) + `true}`} {
+	for _, text := range []string{
+		"nonsense", `{"stream":"depth"}`, `{"drawn":` + strings.Repeat(" ", wishBytes) + `true}`,
+	} {
 		conn := look(t, s)
 		send(t, conn, text)
 		for {
