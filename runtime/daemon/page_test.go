@@ -56,6 +56,7 @@ func TestPage(t *testing.T) {
 		t.Fatalf("status %d, %v: %s", status, err, data)
 	}
 	g.ask(`"question":"how many balls are there?","client":"planner"`)
+	got.await(t, "answer", `"client":"planner"`)
 	if status, data = post(t, url+"watch", `{"question":"how many chairs are there?"}`); status != 200 {
 		t.Fatalf("status %d: %s", status, data)
 	}
@@ -77,7 +78,6 @@ func TestPage(t *testing.T) {
 		}
 		got.await(t, "overlay", `"stream":"`+stream+`"`)
 	}
-	got.await(t, "answer", `"client":"planner"`)
 	got.await(t, "report", `"id":"w1"`)
 	if status, _ = post(t, url+"watch", `{"id":"`+standing.ID+`","cancel":true}`); status != 200 {
 		t.Errorf("the page cannot end its own standing question: status %d", status)
