@@ -363,8 +363,8 @@ func TestRoomIsAveragedByCertainty(t *testing.T) {
 	partly.add(Room{Length: 5, Width: 4, Area: 20, LogVar: 0.01})
 	partly.add(Room{Length: 5, Area: 20, LogVar: 0.01}) // the width is not known this time, the height never
 	p := partly.estimate()
-	// Two views of one room err alike: together they are as certain as one.
-	if math.Abs(p.LengthVar-0.02) > 1e-9 || p.WidthVar != p.LengthVar || p.AreaVar != p.LengthVar || p.HeightVar != 0 {
+	// Two views of one room err alike: together they are hardly more certain than one.
+	if math.Abs(p.LengthVar-roomShare*0.02) > 1e-9 || p.WidthVar != 0.02 || p.AreaVar != p.LengthVar || p.HeightVar != 0 {
 		t.Errorf("variances of %+v", p)
 	}
 	e := r.estimate()

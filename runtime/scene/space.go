@@ -108,15 +108,16 @@ type RoomEstimate struct {
 }
 
 // roomEstimate averages what observations say of the room, in logarithms, weighted by their certainty. Observations
-// of one room repeat each other's error: the mean is told to be no more certain than one of them.
+// of one room repeat most of each other's error, which no number of them averages away.
 type roomEstimate struct {
 	sum   [4]float64 // weighted logarithms of length, width, height, area
 	known [4]float64 // weight behind each
 	once  float64    // variance of one observation's logarithms, a running mean; 0 before the first
 }
 
-// onceGain is how fast the running mean of the observations' variance follows.
-const onceGain = 0.1
+// roomShare is the share of one observation's variance that all observations of a room have in common. onceGain is how
+// fast the running mean of that variance follows.
+const roomShare, onceGain = 0.65, 0.1
 
 // maxRoomWeight is the certainty at which older observations begin to fade: a standard deviation of 5 %.
 const maxRoomWeight = 400
@@ -149,7 +150,7 @@ func (r *roomEstimate) estimate() RoomEstimate {
 		if r.known[i] == 0 {
 			return 0, 0
 		}
-		return math.Exp(r.sum[i] / r.known[i]), max(1/r.known[i], r.once)
+		return math.Exp(r.sum[i] / r.known[i]), max(1/r.known[i], roomShare*r.once)
 	}
 	var out RoomEstimate
 	out.Length, out.LengthVar = value(0)
