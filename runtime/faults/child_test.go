@@ -85,7 +85,10 @@ func (r *robot) deliver() error {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- r.client.Run(ctx) }()
-	defer func() { cancel(); <-done }()
+	defer func() {
+		cancel()
+		_ = <-done // Run has no error when its context ends
+	}()
 	return until("an empty outbox", func() bool { return r.box.Stats().Records == 0 })
 }
 
@@ -152,9 +155,9 @@ func (r *rig) owe(source, from, upTo int) {
 	}
 }
 
-// fillUp publishes to a disk of its own of two megabytes that fills up, again and again.
+// fillUp publishes to a disk of its own of eight megabytes that fills up, again and again.
 func (r *robot) fillUp() error {
-	if err := syscall.Mount("tmpfs", r.Dir, "tmpfs", 0, "size=2m"); err != nil {
+	if err := syscall.Mount("tmpfs", r.Dir, "tmpfs", 0, "size=8m"); err != nil {
 		return err
 	}
 	ballast := filepath.Join(r.Dir, "ballast")
@@ -175,7 +178,7 @@ func (r *robot) fillUp() error {
 		}
 		began := time.Now()
 		if err := until("the disk", func() bool { s := r.box.Stats(); return s.Durable && s.Held == 0 }); err != nil {
-			return err
+			return fmt.Errorf("%w: %+v", err, r.box.Stats())
 		}
 		r.told()
 		if err := r.deliver(); err != nil {

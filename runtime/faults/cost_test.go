@@ -29,8 +29,8 @@ const (
 )
 
 // TestCost holds publishing through the outbox against publishing by the MQTT library alone, on the same disk and with
-// the same messages of a kilobyte: to a broker that acknowledges at once, where hardly anything has to be written, and to
-// one that takes 20 ms, where every message is.
+// the same messages of a kilobyte: to a broker that acknowledges at once, where hardly anything has to be written, and
+// to one that takes 20 ms, where every message is.
 func TestCost(t *testing.T) {
 	out := benchtest.New("faults-cost")
 	for _, c := range []struct {
@@ -117,7 +117,8 @@ func publishDirectly(t *testing.T, url string, n int) float64 {
 	return float64(n) / time.Since(began).Seconds()
 }
 
-// publishThrough returns the messages a second that left the outbox for good, and how many per cent were written to disk.
+// publishThrough returns the messages a second that left the outbox for good, and how many per cent were written to
+// disk.
 func publishThrough(t *testing.T, url, dir string, n int) (rate, written float64) {
 	t.Helper()
 	box, err := openBox(dir, nil)

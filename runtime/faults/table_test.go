@@ -32,8 +32,10 @@ type scenario struct {
 	rounds   int // at full size
 	messages int // in a round
 	run      func(t *testing.T, rounds, messages int) row
-	lossy    bool          // the broker loses what it has acknowledged: what is sent again comes late
 	recovery time.Duration // bound; 0 is mostRecovery
+
+	lossy      bool // the broker loses what it has acknowledged: what is sent again comes late
+	redelivers bool // the broker itself delivers out of order what it has to deliver again
 }
 
 func scenarios() []scenario {
@@ -51,7 +53,7 @@ func scenarios() []scenario {
 		{name: "outbox bit flipped", rounds: 40, messages: 150, run: flip},
 		{name: "wall clock jumps", rounds: 40, messages: 150, run: jumpClock},
 		{name: "memory short", rounds: 4, messages: 4000, run: squeeze},
-		{name: "NATS node killed", rounds: 6, messages: 1000, run: killNode, recovery: time.Minute}, // it holds elections
+		{name: "NATS node killed", rounds: 6, messages: 1000, run: killNode, redelivers: true, recovery: time.Minute},
 	}
 }
 
@@ -81,7 +83,7 @@ func TestFaults(t *testing.T) {
 
 func (s scenario) hold(t *testing.T, r row) {
 	t.Helper()
-	if r.Lost > 0 || r.Twice > 0 || r.Forged > 0 || r.Late > 0 && !s.lossy {
+	if r.Lost > 0 || r.Twice > 0 || r.Forged > 0 || r.Late > 0 && !s.lossy && !s.redelivers {
 		t.Errorf("the account does not balance: %+v", r.Sum)
 	}
 	if r.Faults < s.size() || r.Messages == 0 {

@@ -22,7 +22,10 @@ func TestBrokerRestartBringsEverythingBack(t *testing.T) {
 	_ = b.Close()
 	linktest.Eventually(t, "loss noticed", func() bool { s := c.Stats(); return !s.Connected && s.LastError != "" })
 	b = startBroker(t, b.Addr())
-	linktest.Eventually(t, "connection", func() bool { s := c.Stats(); return s.Connected && s.Published > 0 && s.InFlight == 0 })
+	linktest.Eventually(t, "connection", func() bool {
+		s := c.Stats()
+		return s.Connected && s.Published > 0 && s.InFlight == 0
+	})
 	newForeign(t, b.URL(), robotTopic("connection")).awaitConnection(t, payload.Online)
 	newForeign(t, b.URL(), robotTopic("state")).next(t, "state")
 	watcher := newForeign(t, b.URL(), robotTopic("answer/+"))

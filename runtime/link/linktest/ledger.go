@@ -29,7 +29,8 @@ type Name struct {
 	Seq  uint64
 }
 
-// Ledger is the account of both ends: what was acknowledged to the sender, and what a consumer accepted, in which order.
+// Ledger is the account of both ends: what was acknowledged to the sender, and what a consumer accepted, in which
+// order.
 type Ledger struct {
 	mu       sync.Mutex
 	owed     map[ID]string // by the class that it was sent in

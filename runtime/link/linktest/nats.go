@@ -75,7 +75,8 @@ jetstream { store_dir: %q, max_mem: 64MB, max_file: 1GB, sync_interval: always }
 mqtt { listen: "127.0.0.1:%s", ack_wait: "5s", max_ack_pending: 8000, stream_replicas: %d, consumer_replicas: %d,
   consumer_memory_storage: true }
 cluster { name: hub, listen: "127.0.0.1:%s", routes: [%s] }
-`, i, FreePort(n.tb), node.monitor, node.log, dir, node.mqtt, len(routes), len(routes), routes[i], strings.Join(urls, ", "))
+`, i, FreePort(n.tb), node.monitor, node.log, dir, node.mqtt, len(routes), len(routes), routes[i],
+		strings.Join(urls, ", "))
 	if err := os.WriteFile(node.conf, []byte(text), 0o600); err != nil {
 		n.tb.Fatal(err)
 	}
