@@ -117,18 +117,20 @@ func (s *Server) Run(ctx context.Context) error {
 		return nil
 	}
 	server := s.httpServer()
+	inner, cancel := context.WithCancel(ctx)
 	var tasks sync.WaitGroup
-	tasks.Go(func() { s.show(ctx) })
-	tasks.Go(func() { s.tell(ctx) })
+	tasks.Go(func() { s.show(inner) })
+	tasks.Go(func() { s.tell(inner) })
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(listener) }()
 	var err error
 	select {
 	case <-ctx.Done():
 		err = server.Close()
-		<-served
+		_ = <-served // that it was closed
 	case err = <-served:
 	}
+	cancel()
 	s.hub.close()
 	tasks.Wait()
 	if err != nil && ctx.Err() == nil {

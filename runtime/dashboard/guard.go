@@ -150,7 +150,7 @@ func same(a, b string) bool {
 
 // cookie is what a viewer gets for the token.
 func (g *guard) cookie() *http.Cookie {
-	return &http.Cookie{
+	return &http.Cookie{ //nolint:gosec // a page served without TLS could not set a Secure cookie
 		Name: cookieName, Value: g.session(), Path: "/", HttpOnly: true, Secure: g.https,
 		SameSite: http.SameSiteStrictMode,
 	}

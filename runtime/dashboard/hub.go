@@ -14,7 +14,6 @@ type hub struct {
 	closed  bool
 	tasks   sync.WaitGroup // one a viewer
 	open    atomic.Int32   // len(viewers), to be read without the lock
-	dropped atomic.Uint64  // queued messages that viewers missed and who have left
 }
 
 func newHub(most int) *hub { return &hub{most: most, viewers: make(map[*viewer]struct{})} }

@@ -44,7 +44,7 @@ func TestTailIsBounded(t *testing.T) {
 	tail.add(Line{Text: "first"})
 	log := slog.New(tail.Wrap(slog.NewTextHandler(&bytes.Buffer{}, nil)))
 	for range tailLines {
-		log.Info(strings.Repeat("é", lineBytes))
+		log.Info("long", "text", strings.Repeat("é", lineBytes))
 	}
 	lines := tail.after(0)
 	if len(lines) != tailLines || lines[0].Number != 2 || len(lines[0].Text) > lineBytes {
