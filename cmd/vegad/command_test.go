@@ -159,16 +159,17 @@ func TestCertificatesOnTheCommandLine(t *testing.T) {
 		URL: url, Prefix: "vegad", CAFile: config.Path(p.Authority), CertFile: config.Path(p.Certificate),
 		KeyFile: config.Path(p.Key), ExpiryWarning: time.Hour,
 	}
-	if f := examineBroker(t.Context(), cfg); f.Health != healthOK {
-		t.Errorf("%+v", f)
-	}
+	doctor := machineOf(nil)
+	doctor.now = time.Now
+	wantFindings(t, doctor.examineBroker(t.Context(), cfg), "ca ok, certificate ok, tls ok, broker ok, rights ok")
 	cfg.Broker.ExpiryWarning = 60 * 24 * time.Hour
-	if f := examineBroker(t.Context(), cfg); f.Health != healthWarn || !strings.Contains(f.Detail, "planner") {
-		t.Errorf("a certificate that ends in a month: %+v", f)
+	got := doctor.examineBroker(t.Context(), cfg)
+	if f := got[1]; f.Check != "certificate" || f.Health != healthWarn || !strings.Contains(f.Detail, "planner") {
+		t.Errorf("a certificate that ends in a month: %+v", got)
 	}
 	cfg.Identity.SerialNumber = "0002"
-	f := examineBroker(t.Context(), cfg)
-	if f.Health != healthFail || !strings.Contains(f.Detail, `made out to "planner"`) {
-		t.Errorf("another robot's certificate: %+v", f)
+	got = doctor.examineBroker(t.Context(), cfg)
+	if f := got[len(got)-1]; f.Health != healthFail || !strings.Contains(f.Detail, `made out to "planner"`) {
+		t.Errorf("another robot's certificate: %+v", got)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/vega-edge/vegad/runtime/config"
+	"github.com/vega-edge/vegad/runtime/daemon"
 	"github.com/vega-edge/vegad/runtime/link"
 )
 
@@ -20,9 +21,6 @@ import (
 const brokerPatience = 5 * time.Second
 
 const brokerDown = "is it up? vegad run keeps trying until it is"
-
-// soon is how long before its end a certificate should have been renewed.
-const soon = 30 * 24 * time.Hour
 
 // examineBroker tries to reach the broker, or to listen where the embedded one will.
 func (m machine) examineBroker(ctx context.Context, cfg config.Config) []finding {
@@ -32,7 +30,7 @@ func (m machine) examineBroker(ctx context.Context, cfg config.Config) []finding
 	if b.URL == "embedded" {
 		return []finding{examineEmbedded(ctx, "127.0.0.1:1883")}
 	}
-	findings, security := m.examineCertificates(b)
+	findings, security := m.examineCertificates(cfg)
 	if security == nil {
 		return findings
 	}
@@ -41,7 +39,7 @@ func (m machine) examineBroker(ctx context.Context, cfg config.Config) []finding
 		return append(findings, broken("broker", err.Error(), "correct the broker's url"))
 	}
 	if u.Scheme == "mqtts" {
-		presented := m.examineServer(ctx, u, security)
+		presented := m.examineServer(ctx, u, security, b.ExpiryWarning)
 		findings = append(findings, presented)
 		if presented.Health == healthFail {
 			return findings
@@ -96,29 +94,28 @@ func loopback(broker string) bool {
 }
 
 // examineCertificates reads the configured certificates. The TLS configuration is nil when they cannot be used.
-func (m machine) examineCertificates(b config.Broker) ([]finding, *tls.Config) {
-	security := &tls.Config{MinVersion: tls.VersionTLS12}
+func (m machine) examineCertificates(cfg config.Config) ([]finding, *tls.Config) {
+	b := cfg.Broker
 	var findings []finding
-	if b.CAFile != "" {
-		authorities, err := readCertificates(string(b.CAFile))
+	for _, own := range []struct{ check, file, key string }{
+		{"ca", string(b.CAFile), "broker.caFile"}, {"certificate", string(b.CertFile), "broker.certFile"},
+	} {
+		if own.file == "" {
+			continue
+		}
+		found, err := readCertificates(own.file)
 		if err != nil {
-			return append(findings, broken("ca", err.Error(), "correct broker.caFile")), nil
+			return append(findings, broken(own.check, err.Error(), "correct "+own.key)), nil
 		}
-		security.RootCAs = x509.NewCertPool()
-		for _, c := range authorities {
-			security.RootCAs.AddCert(c)
-			findings = append(findings, m.validity("ca", c))
+		for _, c := range found {
+			findings = append(findings, m.validity(own.check, c, b.ExpiryWarning))
 		}
 	}
-	if b.CertFile == "" {
-		return findings, security
-	}
-	pair, err := tls.LoadX509KeyPair(string(b.CertFile), string(b.KeyFile))
+	store, err := daemon.LinkCertificates(cfg, m.now)
 	if err != nil {
 		return append(findings, broken("certificate", err.Error(), "correct broker.certFile and broker.keyFile")), nil
 	}
-	security.Certificates = []tls.Certificate{pair}
-	return append(findings, m.validity("certificate", pair.Leaf)), security
+	return findings, store.Client()
 }
 
 func readCertificates(name string) ([]*x509.Certificate, error) {
@@ -143,8 +140,8 @@ func readCertificates(name string) ([]*x509.Certificate, error) {
 	return out, nil
 }
 
-// validity tells how long a certificate is good for.
-func (m machine) validity(check string, c *x509.Certificate) finding {
+// validity tells how long a certificate is good for, and warns so long before its end.
+func (m machine) validity(check string, c *x509.Certificate, early time.Duration) finding {
 	now := m.now()
 	name := c.Subject.CommonName
 	if name == "" {
@@ -157,14 +154,14 @@ func (m machine) validity(check string, c *x509.Certificate) finding {
 	case now.Before(c.NotBefore):
 		return broken(check, fmt.Sprintf("%s is not valid before %s", name, c.NotBefore.UTC().Format(time.DateOnly)),
 			"is this machine's clock right? see the line clock")
-	case left < soon:
+	case left < early:
 		return warn(check, fmt.Sprintf("%s, %d days more", detail, int(left/(24*time.Hour))), "renew it in time")
 	}
 	return ok(check, detail)
 }
 
 // examineServer looks at the certificate that the broker presents.
-func (m machine) examineServer(ctx context.Context, u *url.URL, security *tls.Config) finding {
+func (m machine) examineServer(ctx context.Context, u *url.URL, security *tls.Config, early time.Duration) finding {
 	conn, err := (&tls.Dialer{Config: security.Clone()}).DialContext(ctx, "tcp", u.Host)
 	var unverified *tls.CertificateVerificationError
 	switch {
@@ -179,7 +176,7 @@ func (m machine) examineServer(ctx context.Context, u *url.URL, security *tls.Co
 	if !isTLS || len(secure.ConnectionState().PeerCertificates) == 0 {
 		return broken("tls", "the broker shows no certificate", "correct the broker's configuration")
 	}
-	return m.validity("tls", secure.ConnectionState().PeerCertificates[0])
+	return m.validity("tls", secure.ConnectionState().PeerCertificates[0], early)
 }
 
 func examineEmbedded(ctx context.Context, addr string) finding {

@@ -168,7 +168,7 @@ func TestDoctorProbesRights(t *testing.T) {
 func TestDoctorReadsCertificates(t *testing.T) {
 	const day = 24 * time.Hour
 	wall := time.Now()
-	cert, key := certified(t, "hub", wall.Add(-day), wall.Add(400*day))
+	cert, key := certified(t, "r1", wall.Add(-day), wall.Add(400*day))
 	pair, err := tls.LoadX509KeyPair(cert, key)
 	if err != nil {
 		t.Fatal(err)
@@ -187,7 +187,7 @@ func TestDoctorReadsCertificates(t *testing.T) {
 	m.now = func() time.Time { return wall.Add(390*day - time.Hour) }
 	got := m.examineBroker(t.Context(), cfg)
 	wantFindings(t, got, "ca warn, certificate warn, tls warn, broker ok, rights ok")
-	if !strings.Contains(got[0].Detail, "hub is valid until") || !strings.Contains(got[0].Detail, "10 days more") {
+	if !strings.Contains(got[0].Detail, "r1 is valid until") || !strings.Contains(got[0].Detail, "10 days more") {
 		t.Errorf("%+v", got[0])
 	}
 	m.now = time.Now
@@ -202,7 +202,7 @@ func TestDoctorReadsCertificates(t *testing.T) {
 		"ca fail":          {CAFile: config.Path(key)},
 		"certificate fail": {CertFile: config.Path(key), KeyFile: config.Path(key)},
 	} {
-		b.URL = cfg.Broker.URL
+		b.URL, b.ExpiryWarning = cfg.Broker.URL, cfg.Broker.ExpiryWarning
 		cfg.Broker = b
 		wantFindings(t, m.examineBroker(t.Context(), cfg), name)
 	}
@@ -215,12 +215,12 @@ func TestDoctorKnowsWhenCertificatesEnd(t *testing.T) {
 		healthFail: {-2 * time.Hour, -time.Hour},
 	} {
 		c := &x509.Certificate{NotBefore: doctorNow.Add(span[0]), NotAfter: doctorNow.Add(span[1])}
-		if f := m.validity("tls", c); f.Health != want {
+		if f := m.validity("tls", c, 30*24*time.Hour); f.Health != want {
 			t.Errorf("%+v, want %s", f, want)
 		}
 	}
 	early := &x509.Certificate{NotBefore: doctorNow.Add(time.Hour), NotAfter: doctorNow.Add(1000 * time.Hour)}
-	if f := m.validity("tls", early); f.Health != healthFail || !strings.Contains(f.Fix, "clock") {
+	if f := m.validity("tls", early, time.Hour); f.Health != healthFail || !strings.Contains(f.Fix, "clock") {
 		t.Errorf("%+v", f)
 	}
 }

@@ -21,6 +21,8 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/vega-edge/vegad/runtime/bench/benchtest"
 )
 
 // slowly is for what a real browser does on a machine with other work to do.
@@ -196,7 +198,7 @@ func (b *browser) shoot(name string) {
 	if len(data) > maxImage {
 		b.t.Errorf("the picture %s has %d bytes, at most %d are allowed", name, len(data), maxImage)
 	}
-	b.must(os.WriteFile(filepath.Join(checkout(b.t), folder, "dashboard-"+name+".png"), data, 0o600))
+	b.must(os.WriteFile(filepath.Join(benchtest.Root(b.t), folder, "dashboard-"+name+".png"), data, 0o600))
 }
 
 // pack makes a picture smaller: 32 shades of each colour, which hardly an eye tells from 256, and the best compression.

@@ -13,7 +13,9 @@ import (
 	"github.com/chromedp/cdproto/accessibility"
 	"github.com/chromedp/chromedp"
 
+	"github.com/vega-edge/vegad/runtime/bench/benchtest"
 	"github.com/vega-edge/vegad/runtime/config"
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 )
 
 // pageSettings is a robot whose networks and pictures cost little. For make browser-test, which takes pictures, it has
@@ -23,7 +25,7 @@ func pageSettings(t *testing.T, broker string) config.Config {
 	cfg := settings(t, small)
 	if os.Getenv("VEGAD_REQUIRE_BROWSER") != "" {
 		cfg = settings(t, "room:?seed=1000007&width=320&height=240&fps=10")
-		cfg.Bundle = filepath.Join(checkout(t), "models", "bundles", "nano")
+		cfg.Bundle = filepath.Join(benchtest.Root(t), "models", "bundles", "nano")
 	}
 	cfg.Broker.URL, cfg.Broker.MaxBackoff = broker, time.Second
 	cfg.Dashboard.Listen = "127.0.0.1:0"
@@ -51,8 +53,8 @@ func (r *robot) pageURL() string {
 // runs it with a browser for sure, prints the figures and takes the pictures of the documentation.
 func TestBrowser(t *testing.T) {
 	chromium(t)
-	port := freePort(t)
-	broker := startMosquitto(t, port)
+	port := linktest.FreePort(t)
+	broker := linktest.StartMosquitto(t, port)
 	r := start(t, pageSettings(t, "mqtt://127.0.0.1:"+port))
 	url := r.pageURL()
 	b := openBrowser(t, strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"))
@@ -71,7 +73,7 @@ func TestBrowser(t *testing.T) {
 		t.Errorf("the page complains:\n%s", strings.Join(b.complaints, "\n"))
 	}
 	b.mu.Unlock()
-	b.checkOutage(broker, port)
+	b.checkOutage(broker)
 	b.checkRestart(r)
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -294,9 +296,9 @@ func (b *browser) checkScreens() {
 }
 
 // checkOutage takes the broker away: the page says so, the questions of the page go on, and it says when it is back.
-func (b *browser) checkOutage(broker *mosquitto, port string) {
+func (b *browser) checkOutage(broker *linktest.Mosquitto) {
 	b.t.Helper()
-	broker.kill()
+	broker.Kill()
 	b.await("the outage", `document.getElementById("pill-link").textContent === "broker away"`)
 	b.await("its reason", `/refused|reset|EOF|not connected/.test(document.getElementById("details").textContent)`)
 	number := read[string](b, `document.getElementById("answer").dataset.number`)
@@ -304,7 +306,7 @@ func (b *browser) checkOutage(broker *mosquitto, port string) {
 		chromedp.SendKeys(chromedp.CSS("#question"), "how many tables are there?\r"))
 	b.await("an answer without a broker", fmt.Sprintf(`document.getElementById("answer").dataset.number !== %q`, number))
 	b.shoot("outage")
-	startMosquitto(b.t, port)
+	broker.Restart()
 	b.await("the broker's return", `document.getElementById("pill-link").textContent === "broker connected"`)
 }
 

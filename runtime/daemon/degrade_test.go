@@ -12,6 +12,7 @@ import (
 
 	"github.com/vega-edge/vegad/runtime/config"
 	"github.com/vega-edge/vegad/runtime/daemon"
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 	"github.com/vega-edge/vegad/runtime/link/payload"
 )
 

@@ -26,10 +26,12 @@ func discard() *slog.Logger { return slog.New(slog.DiscardHandler) }
 // nobody is a link.Handler to whom nobody talks.
 type nobody struct{}
 
-func (nobody) HandleAsk(context.Context, payload.Ask, time.Time)          {}
-func (nobody) HandleBadAsk(string, error)                                 {}
-func (nobody) HandlePose(payload.Pose)                                    {}
-func (nobody) HandleCommand(context.Context, payload.Command) (err error) { return nil }
+func (nobody) HandleAsk(context.Context, payload.Ask, time.Time) {}
+func (nobody) HandleBadAsk(string, error)                        {}
+func (nobody) HandlePose(payload.Pose)                           {}
+func (nobody) HandleCommand(context.Context, payload.Command) (answer string, err error) {
+	return "", nil
+}
 
 // openBox opens an outbox with room for everything that a test sends.
 func openBox(dir string, change func(*outbox.Config)) (*outbox.Box, error) {

@@ -9,6 +9,7 @@ import (
 	"github.com/vega-edge/vegad/runtime/link/broker"
 	"github.com/vega-edge/vegad/runtime/link/certificate"
 	"github.com/vega-edge/vegad/runtime/link/certificate/certificatetest"
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 )
 
 // A robot whose certificate was renewed shows the new one on its next connection, without a restart. The broker lets no
@@ -51,7 +52,7 @@ func TestRenewedCertificateIsShown(t *testing.T) {
 	run(t, c)
 	first := <-shown
 	ca.Renew(t, paths, "0001", 60*24*time.Hour)
-	eventually(t, "the renewed certificate", func() bool { return <-shown > first })
+	linktest.Eventually(t, "the renewed certificate", func() bool { return <-shown > first })
 }
 
 func openStore(p certificatetest.Paths) (*certificate.Store, error) {
