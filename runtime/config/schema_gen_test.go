@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"math"
+	"path/filepath"
 	"reflect"
 	"strconv"
 	"strings"
@@ -14,12 +15,13 @@ import (
 
 // generator makes the JSON Schema of the configuration from the types, their tags and their comments.
 type generator struct {
+	t        *testing.T
 	comments map[string]string // by type and field: "Broker.URL"
 }
 
 func generate(t *testing.T) []byte {
 	t.Helper()
-	g := generator{fieldComments(t)}
+	g := generator{t, fieldComments(t)}
 	root := g.schemaOf(reflect.TypeFor[Config]())
 	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
 	root["title"] = "vegad configuration"
@@ -30,27 +32,37 @@ func generate(t *testing.T) []byte {
 	return append(text, '\n')
 }
 
+// fieldComments returns what the comments of the package say about each field of a struct, which must be something.
 func fieldComments(t *testing.T) map[string]string {
 	t.Helper()
-	file, err := parser.ParseFile(token.NewFileSet(), "config.go", nil, parser.ParseComments)
+	files, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
 	comments := map[string]string{}
-	ast.Inspect(file, func(n ast.Node) bool {
-		spec, ok := n.(*ast.TypeSpec)
-		if !ok {
-			return true
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ParseComments)
+		if err != nil {
+			t.Fatal(err)
 		}
-		if s, ok := spec.Type.(*ast.StructType); ok {
-			for _, f := range s.Fields.List {
-				text := strings.Join(strings.Fields(f.Doc.Text()), " ")
-				comments[spec.Name.Name+"."+f.Names[0].Name] = text
+		ast.Inspect(file, func(n ast.Node) bool { return readFields(n, comments) })
+	}
+	return comments
+}
+
+func readFields(n ast.Node, comments map[string]string) (deeper bool) {
+	spec, ok := n.(*ast.TypeSpec)
+	if !ok {
+		return true
+	}
+	if s, ok := spec.Type.(*ast.StructType); ok {
+		for _, f := range s.Fields.List {
+			for _, name := range f.Names {
+				comments[spec.Name.Name+"."+name.Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
 			}
 		}
-		return false
-	})
-	return comments
+	}
+	return false
 }
 
 func (g generator) schemaOf(t reflect.Type) map[string]any {
@@ -64,6 +76,9 @@ func (g generator) schemaOf(t reflect.Type) map[string]any {
 		r := rulesOf(f)
 		s := g.typeSchema(f.Type, r)
 		s["description"] = g.comments[t.Name()+"."+f.Name]
+		if s["description"] == "" {
+			g.t.Errorf("%s.%s has no comment for the schema", t.Name(), f.Name)
+		}
 		if r.fallback != "" {
 			s["default"] = literal(r.fallback, f.Type)
 		}

@@ -149,6 +149,7 @@ func (s shown) Report() dashboard.Report {
 	}
 	state.Outbox = d.link.Outbox()
 	t := d.pipeline.Timing()
+	temperatures, powers := vitals(state.Device)
 	return dashboard.Report{
 		State: state, Broker: d.link.Broker().Redacted(), Connected: l.Connected, LinkError: l.LastError,
 		Frames: d.frames.Load(), Observations: d.observations.Load(),
@@ -159,8 +160,23 @@ func (s shown) Report() dashboard.Report {
 			{Name: "head", Value: milliseconds(t.Head)},
 			{Name: "decode", Value: milliseconds(t.Decode)},
 		},
+		Temperatures: temperatures, Powers: powers,
 		Standing: d.standing(),
 	}
+}
+
+// vitals lists what the machine tells of its heat, in °C, and its power, in W.
+func vitals(device *payload.Device) (temperatures, powers []dashboard.Reading) {
+	if device == nil {
+		return nil, nil
+	}
+	for _, t := range device.Temperatures {
+		temperatures = append(temperatures, dashboard.Reading{Name: t.Zone, Value: t.Celsius})
+	}
+	for _, r := range device.Rails {
+		powers = append(powers, dashboard.Reading{Name: r.Name, Value: r.PowerW})
+	}
+	return temperatures, powers
 }
 
 // standing lists the standing questions, in the order of their names.
