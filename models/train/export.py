@@ -215,7 +215,7 @@ def bundle(run, out):
     specs, files = write(cfg, model, sample, out)
     offset, distance, size, yaw = (max(s, 0.05) for s in run.found["heldOut"]["spread"])
     manifest = {
-        "formatVersion": 1, "name": out.name, "version": "0.2.0",
+        "formatVersion": 1, "name": out.name, "version": "0.3.0",
         "createdAt": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), "licence": "Apache-2.0",
         "description": describe(run), "view": {"width": cfg.image[1], "height": cfg.image[0], "hfovRad": cfg.hfov},
         "clip": {"length": cfg.frames, "strideSeconds": cfg.dt}, "grid": {"cols": cfg.grid[1], "rows": cfg.grid[0]},
