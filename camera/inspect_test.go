@@ -272,7 +272,8 @@ func TestWrongSizeIsOpenedAgain(t *testing.T) {
 		}
 		c := NewCapture(cfg)
 		wait := startRun(t.Context(), c)
-		go consume(t, c)
+		consumed := make(chan struct{})
+		go func() { consume(t, c); close(consumed) }()
 		awaitWord(t, c, StateWrongSize)
 		if s := c.Stats(); s.WrongSizes != 1 || !strings.Contains(s.LastError, "40x24") {
 			t.Errorf("%+v", s)
@@ -280,6 +281,7 @@ func TestWrongSizeIsOpenedAgain(t *testing.T) {
 		if err := wait(); err != nil {
 			t.Fatal(err)
 		}
+		<-consumed
 		if s := c.Stats(); s.WrongSizes != 2 || s.Reconnects != 1 || s.Frames-s.Withheld != 4 || s.Errors != 0 {
 			t.Errorf("%+v", s)
 		}
@@ -312,11 +314,13 @@ func TestDamagedPicturesAreCounted(t *testing.T) {
 		cfg := guarded(openers(newFake(t, steps...), newFake(t, painted(1, 0, scenery())...)))
 		c := NewCapture(cfg)
 		wait := startRun(t.Context(), c)
-		go consume(t, c)
+		consumed := make(chan struct{})
+		go func() { consume(t, c); close(consumed) }()
 		awaitWord(t, c, StateStalled)
 		if err := wait(); err != nil {
 			t.Fatal(err)
 		}
+		<-consumed
 		if s := c.Stats(); s.Damaged < 70 || s.Damaged > 80 || s.Frames != 5 || s.Stalls != 1 || s.Reconnects != 1 {
 			t.Errorf("%+v", s)
 		}

@@ -161,7 +161,7 @@ func TestCertificatesOnTheCommandLine(t *testing.T) {
 	}
 	doctor := machineOf(nil)
 	doctor.now = time.Now
-	wantFindings(t, doctor.examineBroker(t.Context(), cfg), "ca ok, certificate ok, tls ok, broker ok, rights ok")
+	wantFindings(t, doctor.examineBroker(t.Context(), cfg), "ca ok, certificate ok, tls ok, broker ok, rights warn")
 	cfg.Broker.ExpiryWarning = 60 * 24 * time.Hour
 	got := doctor.examineBroker(t.Context(), cfg)
 	if f := got[1]; f.Check != "certificate" || f.Health != healthWarn || !strings.Contains(f.Detail, "planner") {

@@ -57,6 +57,9 @@ func readFields(n ast.Node, comments map[string]string) (deeper bool) {
 	}
 	if s, ok := spec.Type.(*ast.StructType); ok {
 		for _, f := range s.Fields.List {
+			if f.Tag == nil || !strings.Contains(f.Tag.Value, `yaml:`) {
+				continue
+			}
 			for _, name := range f.Names {
 				comments[spec.Name.Name+"."+name.Name] = strings.Join(strings.Fields(f.Doc.Text()), " ")
 			}
