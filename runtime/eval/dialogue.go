@@ -3,6 +3,7 @@ package eval
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -180,8 +181,11 @@ func (q *Question) check() error {
 	return nil
 }
 
-// check refuses doubles and answers to nothing.
+// check refuses doubles, answers to nothing, and nothing to answer.
 func (d *Dialogue) check() error {
+	if len(d.Questions) == 0 {
+		return errors.New("there is no question in it")
+	}
 	ids := make(map[string]bool, len(d.Questions))
 	for i := range d.Questions {
 		id := d.Questions[i].ID

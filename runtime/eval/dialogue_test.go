@@ -64,6 +64,7 @@ func TestAnswersAreReadAsTheBenchmarkReadsThem(t *testing.T) {
 
 func badDialogues() map[string]string {
 	return map[string]string{
+		"there is no question":    "\n",
 		"parsing JSON":            `{"type":`,
 		"line 2":                  aQuestion + "\nnothing",
 		`type "guess"`:            `{"type":"guess"}`,
