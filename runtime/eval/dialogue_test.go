@@ -74,7 +74,7 @@ func badDialogues() map[string]string {
 		"two options":             strings.Replace(aChoice, `,"B. Turn Right"`, "", 1),
 		"want mra or accuracy":    strings.Replace(aQuestion, `"mra"`, `"luck"`, 1),
 		"twice":                   aQuestion + "\n" + aQuestion,
-		"which is no question":    `{"type":"answer","id":"9","from":"a"}`,
+		"which is no question":    aQuestion + "\n" + `{"type":"answer","id":"9","from":"a"}`,
 		"does not say whom":       aChoice + "\n" + `{"type":"answer","id":"1/route_planning/0"}`,
 		"answers 1/route":         aChoice + strings.Repeat("\n"+`{"type":"answer","id":"1/route_planning/0","from":"a"}`, 2),
 		"token too long":          strings.Repeat("x", longestLine+1),
