@@ -48,6 +48,7 @@ test: export VEGAD_REQUIRE_RTSP := 1
 test: export VEGAD_REQUIRE_MOSQUITTO := 1
 test: export VEGAD_REQUIRE_TRAINING := 1
 test: setup-test ## run every test with the race detector
+	@$(RUN) go test -run AbortAtExit ./runtime/engine
 	@$(RUN) go test -race -tags '$(TAGS) matprofile' ./camera/gocv/...
 	@$(RUN) go test -race -tags '$(TAGS)' ./...
 

@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/vega-edge/vegad/runtime/command"
@@ -164,11 +166,6 @@ func (c *sendCmd) send(ctx context.Context) (reply payload.CommandReply, err err
 }
 
 func describeReply(r payload.CommandReply) string {
-	text := string(r.Status)
-	for _, more := range []string{r.Text, r.Reason} {
-		if more != "" {
-			text += ": " + more
-		}
-	}
-	return text
+	parts := slices.DeleteFunc([]string{string(r.Status), r.Text, r.Reason}, func(s string) bool { return s == "" })
+	return strings.Join(parts, ": ")
 }

@@ -55,7 +55,8 @@ func TestQuantizeBundle(t *testing.T) {
 	if got.code != exitDone {
 		t.Fatalf("exit code %d: %s", got.code, got.err)
 	}
-	wantContains(t, "the result", got.out, "video_stem", "spatial_head", "fp16", "int8", "golden", "right about what is there")
+	wantContains(t, "the result", got.out, "video_stem", "spatial_head", "fp16", "int8", "golden",
+		"right about what is there")
 	b, err := models.Open(dir)
 	if err != nil {
 		t.Fatal(err)

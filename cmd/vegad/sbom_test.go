@@ -34,7 +34,7 @@ func TestSBOM(t *testing.T) {
 		t.Errorf("%d relationships of %d packages", len(doc.Relationships), len(doc.Packages))
 	}
 	for _, r := range doc.Relationships {
-		if !ids[r.To] || !(ids[r.From] || r.From == doc.SPDXID) {
+		if from := ids[r.From] || r.From == doc.SPDXID; !ids[r.To] || !from {
 			t.Errorf("%+v names what is not there", r)
 		}
 	}

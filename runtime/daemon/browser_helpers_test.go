@@ -17,7 +17,7 @@ import (
 	"time"
 
 	"github.com/chromedp/cdproto/emulation"
-	"github.com/chromedp/cdproto/log"
+	cdplog "github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -76,7 +76,7 @@ func openBrowser(t *testing.T, host string) *browser {
 	b.do(chromedp.Func(func(context.Context, *chromedp.Target) error { return nil })) // starts it
 	_, err := chromedp.Call(b.ctx, network.Enable, network.EnableParams{})
 	b.must(err)
-	_, err = chromedp.Call(b.ctx, log.Enable, struct{}{})
+	_, err = chromedp.Call(b.ctx, cdplog.Enable, struct{}{})
 	b.must(err)
 	return b
 }
@@ -109,7 +109,7 @@ func (b *browser) hear(event any) {
 		if e.Type == "error" || e.Type == "warning" {
 			b.complaints = append(b.complaints, fmt.Sprintf("console %s: %v", e.Type, e.Args))
 		}
-	case *log.EventEntryAdded:
+	case *cdplog.EventEntryAdded:
 		if e.Entry.Level == "error" || e.Entry.Level == "warning" {
 			b.complaints = append(b.complaints, e.Entry.Text+" "+e.Entry.URL)
 		}

@@ -103,8 +103,10 @@ cameras:
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	p := &program{cmd: exec.Command(filepath.Join("bin", "vegad"), "run", "-c", conf), url: "mqtt://127.0.0.1:" + port,
-		page: "127.0.0.1:" + page}
+	p := &program{
+		cmd: exec.Command(filepath.Join("bin", "vegad"), "run", "-c", conf), url: "mqtt://127.0.0.1:" + port,
+		page: "127.0.0.1:" + page,
+	}
 	p.cmd.Stderr = os.Stderr
 	p.begun = time.Now()
 	if err := p.cmd.Start(); err != nil {

@@ -70,7 +70,7 @@ func LinkCertificates(cfg config.Config, now func() time.Time) (*certificate.Sto
 		Authorities: string(b.CAFile), Certificate: string(b.CertFile), Key: string(b.KeyFile),
 	}, now)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("broker.caFile, certFile and keyFile: %w", err)
 	}
 	client := "vegad-" + id.Manufacturer + "-" + id.SerialNumber
 	if name := store.CommonName(); b.CertFile != "" && name != id.SerialNumber && name != client {

@@ -127,7 +127,7 @@ func (s *Server) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		err = server.Close()
-		_ = <-served // that it was closed
+		<-served // that it was closed
 	case err = <-served:
 	}
 	cancel()

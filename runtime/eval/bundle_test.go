@@ -52,7 +52,7 @@ func TestShippedBundleIsRightMoreOftenWhenItAbstainsMore(t *testing.T) {
 	}
 	points := r.Variants[Gated].Curve
 	t.Log("\n" + curveMarkdown(points))
-	all, strict := points[0], points[4]
+	all, strict := points[0], points[5]
 	if all.LocateAcc25 == nil || strict.LocateAcc25 == nil || strict.DistanceMRA == nil {
 		t.Fatal("nothing is answered")
 	}

@@ -312,7 +312,7 @@ func squeeze(t *testing.T, rounds, messages int) row {
 		if err := child.Run(t); err != nil {
 			t.Fatal(err)
 		}
-		if peak == 0 || peak > most {
+		if peak == 0 || peak > most && !raced { // the race detector keeps books of its own
 			t.Errorf("a robot had %d MiB, more than %d", peak, most)
 		}
 		t.Logf("%d messages of 4 kB with a limit of %s: at most %d MiB resident", stored, limit, peak)
