@@ -129,6 +129,12 @@ func (b *browser) note(url string) {
 	b.foreign = append(b.foreign, url)
 }
 
+// clear empties the question.
+func (b *browser) clear() {
+	b.t.Helper()
+	read[bool](b, `(document.getElementById("question").value = "", document.getElementById("question").focus(), true)`)
+}
+
 // read evaluates an expression in the page.
 func read[T any](b *browser, expression string) T {
 	b.t.Helper()

@@ -128,13 +128,13 @@ func (b *browser) checkAnswers() {
 	}
 	b.await("its objects in the picture", "("+near+`)("picture", 255, 176, 0) > 40`)
 	b.shoot("light")
-	b.do(chromedp.Clear(chromedp.CSS("#question")),
-		chromedp.SendKeys(chromedp.CSS("#question"), "the colour of happiness\r"))
+	b.clear()
+	b.do(chromedp.SendKeys(chromedp.CSS("#question"), "the colour of happiness\r"))
 	b.await("a refusal", `document.querySelector("#answer .text").textContent.startsWith("refused")`)
 	b.await("nothing highlighted", `document.querySelectorAll("tr.marked").length === 0`)
 
-	b.do(chromedp.Clear(chromedp.CSS("#question")),
-		chromedp.SendKeys(chromedp.CSS("#question"), "how many chairs are there?"), chromedp.Click(chromedp.CSS("#keep")))
+	b.clear()
+	b.do(chromedp.SendKeys(chromedp.CSS("#question"), "how many chairs are there?"), chromedp.Click(chromedp.CSS("#keep")))
 	b.await("a standing question", `document.querySelector("#standing button")`)
 	b.await("its answer", `/chair/.test(document.querySelector("#standing b").textContent)`)
 	b.do(chromedp.Click(chromedp.CSS("#standing button")))
@@ -181,7 +181,8 @@ func (b *browser) checkKeyboard() {
 	read[bool](b, `(document.activeElement.blur(), true)`)
 	b.do(chromedp.KeyEvent("/"))
 	b.await("the question to have the focus", `document.activeElement.id === "question"`)
-	b.do(chromedp.Clear(chromedp.CSS("#question")), chromedp.KeyEvent("what is nearest to me?\r"))
+	b.clear()
+	b.do(chromedp.KeyEvent("what is nearest to me?\r"))
 	b.await("the answer's objects", `document.querySelectorAll("tr.marked").length > 0`)
 	b.do(chromedp.KeyEvent("\u001b"))
 	b.await("nothing highlighted", `document.querySelectorAll("tr.marked").length === 0`)
@@ -302,8 +303,8 @@ func (b *browser) checkOutage(broker *linktest.Mosquitto) {
 	b.await("the outage", `document.getElementById("pill-link").textContent === "broker away"`)
 	b.await("its reason", `/refused|reset|EOF|not connected/.test(document.getElementById("details").textContent)`)
 	number := read[string](b, `document.getElementById("answer").dataset.number`)
-	b.do(chromedp.Clear(chromedp.CSS("#question")),
-		chromedp.SendKeys(chromedp.CSS("#question"), "how many tables are there?\r"))
+	b.clear()
+	b.do(chromedp.SendKeys(chromedp.CSS("#question"), "how many tables are there?\r"))
 	b.await("an answer without a broker", fmt.Sprintf(`document.getElementById("answer").dataset.number !== %q`, number))
 	b.shoot("outage")
 	broker.Restart()
