@@ -127,7 +127,7 @@ func (s *Server) Run(ctx context.Context) error {
 	select {
 	case <-ctx.Done():
 		err = server.Close()
-		<-served // that it was closed
+		<-served //nolint:errcheck // it only says that it was closed
 	case err = <-served:
 	}
 	cancel()

@@ -87,7 +87,7 @@ func (r *robot) deliver() error {
 	go func() { done <- r.client.Run(ctx) }()
 	defer func() {
 		cancel()
-		<-done // Run has no error when its context ends
+		<-done //nolint:errcheck // Run has no error when its context ends
 	}()
 	return until("an empty outbox", func() bool { return r.box.Stats().Records == 0 })
 }
