@@ -138,6 +138,17 @@ func (b *browser) clear() {
 	read[bool](b, `(document.getElementById("question").value = "", document.getElementById("question").focus(), true)`)
 }
 
+// ask types a question and returns the text of its answer.
+func (b *browser) ask(question string) string {
+	b.t.Helper()
+	const number = `(document.getElementById("answer").dataset.number ?? "none")`
+	before := read[string](b, number)
+	b.clear()
+	b.do(chromedp.SendKeys(chromedp.CSS("#question"), question+"\r"))
+	b.await("an answer", fmt.Sprintf(`%s !== %q`, number, before))
+	return read[string](b, `document.querySelector("#answer .text").textContent`)
+}
+
 // read evaluates an expression in the page.
 func read[T any](b *browser, expression string) T {
 	b.t.Helper()
