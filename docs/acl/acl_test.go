@@ -6,7 +6,6 @@ import (
 	"crypto/tls"
 	"encoding/json"
 	"log/slog"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -20,6 +19,7 @@ import (
 	"github.com/vega-edge/vegad/runtime/link"
 	"github.com/vega-edge/vegad/runtime/link/certificate"
 	"github.com/vega-edge/vegad/runtime/link/certificate/certificatetest"
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 	"github.com/vega-edge/vegad/runtime/link/payload"
 )
 
@@ -94,16 +94,7 @@ func (h *hub) robot(t *testing.T, serial, name string) *echo {
 // eventually polls, because a real network has no other clock than its own.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.After(patience)
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("waited in vain for: %s", what)
-		}
-	}
+	linktest.Within(t, patience, what, holds)
 }
 
 // client is a client of any kind beside vegad's own code.
@@ -325,20 +316,6 @@ func adapt(t *testing.T, name string, to string, changes ...string) {
 	if err := os.WriteFile(to, []byte(strings.NewReplacer(changes...).Replace(string(text))), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	inner, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = inner.Close() }()
-	_, port, err := net.SplitHostPort(inner.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
 }
 
 // equip writes the broker's own certificate, and the authority that signed it, into the hub's folder.

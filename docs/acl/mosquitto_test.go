@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/vega-edge/vegad/runtime/link/certificate/certificatetest"
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 )
 
 func findMosquitto(t *testing.T) string {
@@ -31,7 +32,7 @@ func newMosquitto(t *testing.T) *hub {
 	h.equip(t)
 	certificatetest.Put(t, filepath.Join(h.folder, "robots-ca.pem"), h.robots.PEM)
 	certificatetest.Put(t, filepath.Join(h.folder, "operators-ca.pem"), h.operators.PEM)
-	robots, operators := freePort(t), freePort(t)
+	robots, operators := linktest.FreePort(t), linktest.FreePort(t)
 	conf := filepath.Join(h.folder, "mosquitto.conf")
 	adapt(t, "mosquitto.conf", conf, "/etc/mosquitto/certs/", h.folder+"/", "/etc/mosquitto/", h.folder+"/",
 		"listener 8883", "listener "+robots+" 127.0.0.1", "listener 8884", "listener "+operators+" 127.0.0.1")

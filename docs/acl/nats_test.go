@@ -7,6 +7,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/vega-edge/vegad/runtime/link/certificate/certificatetest"
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 )
 
 func newNATS(t *testing.T) *hub {
@@ -15,10 +16,10 @@ func newNATS(t *testing.T) *hub {
 	h := &hub{robots: both, operators: both}
 	h.equip(t)
 	certificatetest.Put(t, filepath.Join(h.folder, "ca.pem"), both.PEM)
-	port := freePort(t)
+	port := linktest.FreePort(t)
 	conf := filepath.Join(h.folder, "nats.conf")
 	adapt(t, "nats.conf", conf, "/etc/nats/certs/", h.folder+"/", "/var/lib/nats", t.TempDir(),
-		"127.0.0.1:4222", "127.0.0.1:"+freePort(t), "0.0.0.0:8883", "127.0.0.1:"+port)
+		"127.0.0.1:4222", "127.0.0.1:"+linktest.FreePort(t), "0.0.0.0:8883", "127.0.0.1:"+port)
 	opts, err := server.ProcessConfigFile(conf)
 	if err != nil {
 		t.Fatal(err)

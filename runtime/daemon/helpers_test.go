@@ -22,6 +22,7 @@ import (
 	"github.com/vega-edge/vegad/runtime/daemon"
 	"github.com/vega-edge/vegad/runtime/engine"
 	"github.com/vega-edge/vegad/runtime/engine/enginetest"
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 	"github.com/vega-edge/vegad/runtime/link/payload"
 	"github.com/vega-edge/vegad/runtime/link/payload/payloadtest"
 )
@@ -191,16 +192,7 @@ func (r *robot) seen() int {
 // eventually polls, because a real network has no other clock than its own.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.After(patience)
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("waited in vain for: %s", what)
-		}
-	}
+	linktest.Within(t, patience, what, holds)
 }
 
 // guest is an ordinary MQTT client beside the project's own code. It checks every message against its schema.

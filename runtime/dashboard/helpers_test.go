@@ -15,6 +15,7 @@ import (
 	"github.com/gorilla/websocket"
 
 	"github.com/vega-edge/vegad/camera"
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 	"github.com/vega-edge/vegad/runtime/link/payload"
 	"github.com/vega-edge/vegad/runtime/scene"
 )
@@ -95,16 +96,7 @@ func serve(t *testing.T, cfg Config) *Server {
 // eventually polls, because a real network has no other clock than its own.
 func eventually(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	tick := time.NewTicker(2 * time.Millisecond)
-	defer tick.Stop()
-	limit := time.After(patience)
-	for !holds() {
-		select {
-		case <-tick.C:
-		case <-limit:
-			t.Fatalf("waited in vain for %s", what)
-		}
-	}
+	linktest.Within(t, patience, what, holds)
 }
 
 // look opens the socket as a page does and reads the greeting.

@@ -52,9 +52,12 @@ func TestShippedBundleIsRightMoreOftenWhenItAbstainsMore(t *testing.T) {
 	}
 	points := r.Variants[Gated].Curve
 	t.Log("\n" + curveMarkdown(points))
-	all, strict := points[0], points[5]
+	all, some, strict := points[0], points[4], points[5]
 	if all.LocateAcc25 == nil || strict.LocateAcc25 == nil || strict.DistanceMRA == nil {
 		t.Fatal("nothing is answered")
+	}
+	if *some.LocateAcc25 <= *all.LocateAcc25 || *some.DistanceMRA <= *all.DistanceMRA {
+		t.Error("answers that are trusted by two fifths are no better than all")
 	}
 	if strict.LocateAbstained < all.LocateAbstained+10 || strict.DistanceAbstained < all.DistanceAbstained+10 {
 		t.Errorf("abstained %.1f and %.1f %%, at first %.1f and %.1f %%", strict.LocateAbstained, strict.DistanceAbstained,

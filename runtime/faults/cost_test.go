@@ -209,32 +209,8 @@ func sink(conn net.Conn, delay time.Duration) {
 		if err != nil {
 			return
 		}
-		if answer := acknowledgement(packet); answer != nil {
+		if answer := linktest.Acknowledge(packet); answer != nil {
 			replies <- reply{answer, time.Now().Add(delay)}
 		}
 	}
-}
-
-func acknowledgement(packet packets.ControlPacket) packets.ControlPacket {
-	switch p := packet.(type) {
-	case *packets.ConnectPacket:
-		return packets.NewControlPacket(packets.Connack)
-	case *packets.SubscribePacket:
-		out := packets.NewControlPacket(packets.Suback).(*packets.SubackPacket)
-		out.MessageID, out.ReturnCodes = p.MessageID, make([]byte, len(p.Topics))
-		return out
-	case *packets.UnsubscribePacket:
-		out := packets.NewControlPacket(packets.Unsuback).(*packets.UnsubackPacket)
-		out.MessageID = p.MessageID
-		return out
-	case *packets.PingreqPacket:
-		return packets.NewControlPacket(packets.Pingresp)
-	case *packets.PublishPacket:
-		if p.Qos > 0 {
-			out := packets.NewControlPacket(packets.Puback).(*packets.PubackPacket)
-			out.MessageID = p.MessageID
-			return out
-		}
-	}
-	return nil
 }

@@ -103,23 +103,10 @@ func (v *villain) serve(conn net.Conn) {
 }
 
 func (v *villain) answer(packet packets.ControlPacket) packets.ControlPacket {
-	switch p := packet.(type) {
-	case *packets.ConnectPacket:
-		return packets.NewControlPacket(packets.Connack)
-	case *packets.SubscribePacket:
-		reply := packets.NewControlPacket(packets.Suback).(*packets.SubackPacket)
-		reply.MessageID, reply.ReturnCodes = p.MessageID, make([]byte, len(p.Topics))
-		return reply
-	case *packets.UnsubscribePacket:
-		reply := packets.NewControlPacket(packets.Unsuback).(*packets.UnsubackPacket)
-		reply.MessageID = p.MessageID
-		return reply
-	case *packets.PingreqPacket:
-		return packets.NewControlPacket(packets.Pingresp)
-	case *packets.PublishPacket:
+	if p, ok := packet.(*packets.PublishPacket); ok {
 		return v.take(p)
 	}
-	return nil
+	return linktest.Acknowledge(packet)
 }
 
 func (v *villain) take(p *packets.PublishPacket) packets.ControlPacket {
