@@ -144,6 +144,8 @@ func launch(t *testing.T, cfg config.Config) *robot {
 		cancel()
 		<-r.done
 		if t.Failed() {
+			r.journal.mu.Lock()
+			defer r.journal.mu.Unlock()
 			t.Log(strings.Join(r.journal.lines, "\n"))
 		}
 	})
