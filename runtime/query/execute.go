@@ -49,21 +49,24 @@ func vocabulary(s *scene.Snapshot) *Lexicon { return &Lexicon{labels: s.Labels, 
 // executor answers one query.
 type executor struct {
 	selector
-	q     Query
-	opt   Options
-	a     Answer
-	widen float64 // factor on standard deviations
-	weak  bool    // the answer rests on a hint
+	q   Query
+	opt Options
+	a   Answer
 }
 
 func newExecutor(q Query, snap *scene.Snapshot, opt Options, a Answer) *executor {
 	e := &executor{
-		selector: selector{snap: snap, pool: snap.Seen, eye: robotEye(snap)},
-		q:        q, opt: opt, a: a,
-		widen: max(opt.Widen, 1) / max(snap.Consistency, 0.05),
+		selector: selector{
+			snap: snap, pool: snap.Seen, eye: robotEye(snap), hints: snap.Glimpses, minHint: opt.MinHint,
+			widen: max(opt.Widen, 1) / max(snap.Consistency, 0.05),
+		},
+		q: q, opt: opt, a: a,
 	}
 	if q.Scope == Now {
-		e.pool = snap.Now
+		e.pool, e.hints = snap.Now, snap.Hints
+	}
+	if !q.Kind.presumes() {
+		e.hints = nil
 	}
 	if q.Target == nil {
 		e.q.Target = &Referent{}
@@ -101,8 +104,8 @@ func (e *executor) run() Answer {
 	case Clear:
 		a = e.clear()
 	}
-	if e.weak && a.Status == Answered {
-		a.Text = doubtText(e.q.Target) + a.Text
+	if len(e.doubted) > 0 && a.Status == Answered {
+		a.Text = doubtText(e.doubted) + a.Text
 	}
 	return e.viewed(a)
 }
@@ -143,10 +146,7 @@ func (a Answer) say(choice, text string) Answer {
 
 // one resolves a referent to its best object and lists the others as alternatives.
 func (e *executor) one(r *Referent, role Role) (candidate, bool) {
-	list := e.meant(r)
-	if len(list) == 0 {
-		list = e.presumed(r)
-	}
+	list := e.known(r)
 	if len(list) == 0 {
 		return candidate{}, false
 	}
@@ -159,7 +159,7 @@ func (e *executor) one(r *Referent, role Role) (candidate, bool) {
 
 // another resolves a referent to its best object that is not the target.
 func (e *executor) another(r *Referent, role Role, target *scene.Object) (candidate, bool) {
-	list := keep(e.meant(r), func(o *scene.Object) bool { return o != target })
+	list := keep(e.known(r), func(o *scene.Object) bool { return o != target })
 	if len(list) == 0 {
 		return candidate{}, false
 	}

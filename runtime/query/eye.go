@@ -102,13 +102,13 @@ func (s *selector) observe(v *Viewpoint) (missing *Referent) {
 	}
 	next := s.eye
 	if v.At != nil {
-		list := s.meant(v.At)
+		list := s.known(v.At)
 		if len(list) == 0 {
 			return v.At
 		}
 		next.at = list[0].object
 	}
-	list := keep(s.meant(v.Facing), func(o *scene.Object) bool { return o != next.at })
+	list := keep(s.known(v.Facing), func(o *scene.Object) bool { return o != next.at })
 	if len(list) == 0 {
 		return v.Facing
 	}

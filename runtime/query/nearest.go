@@ -58,7 +58,7 @@ func (e *executor) from() (*scene.Object, bool) {
 	if e.q.From == nil {
 		return nil, true
 	}
-	c := e.meant(e.q.From)
+	c := e.known(e.q.From)
 	if len(c) == 0 {
 		return nil, false
 	}
@@ -68,7 +68,7 @@ func (e *executor) from() (*scene.Object, bool) {
 
 // measured returns everything that the referent can mean with its distance.
 func (e *executor) measured(r *Referent, from *scene.Object) []measured {
-	meant := e.meant(r)
+	meant := e.known(r)
 	list := make([]measured, 0, len(meant))
 	for _, c := range meant {
 		switch {
@@ -112,7 +112,11 @@ func (e *executor) chosen(list []measured, at int, order Ranking) Answer {
 	if confidence < e.opt.MinConfidence {
 		return e.a.unsure("Several things are about equally far, I cannot tell which one it is.")
 	}
-	return e.length(c.gap, nearestText(e.phrase(c.object), e.fromText()))
+	text := nearestText(e.phrase(c.object), e.fromText())
+	if len(e.q.Among) > 0 { // the question is which; how far may be told as badly as it is known
+		return e.measure(c.value, 1.96*c.sigma*e.widen, text)
+	}
+	return e.length(c.gap, text)
 }
 
 // surePlace is the probability that every thing before a place of the list is really before it and every thing after

@@ -43,7 +43,7 @@ func (e *executor) order() Answer {
 
 // earliest returns the first thing seen of those that are likely what the referent says.
 func (e *executor) earliest(r *Referent) (candidate, bool) {
-	list := slices.DeleteFunc(e.meant(r), func(c candidate) bool { return c.p < 0.5*c.object.Existence })
+	list := slices.DeleteFunc(e.known(r), func(c candidate) bool { return c.p < 0.5*c.object.Existence })
 	if len(list) == 0 {
 		return candidate{}, false
 	}

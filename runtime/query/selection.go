@@ -28,6 +28,11 @@ type selector struct {
 	snap *scene.Snapshot
 	pool []scene.Object
 	eye  eye
+
+	hints   []scene.Object // for things that the question takes for granted; none where it does not
+	minHint float64        // the least existence of a hint
+	doubted []string       // things that rest on a hint
+	widen   float64        // factor on standard deviations
 }
 
 // meant returns what a referent can mean, the best first: of those at least half as certain as the most certain one,

@@ -69,7 +69,7 @@ func (m *Memory) land(odo Odometry, followed bool) {
 func (m *Memory) rebase(shift Pose) {
 	sin, cos := math.Sincos(shift.Yaw)
 	turn := Cov{cos, -sin, 0, sin, cos, 0, 0, 0, 1}
-	for _, t := range m.tracks {
+	for t := range m.placed() {
 		t.box = shift.ApplyBox(t.box)
 		t.movedFrom = shift.Apply(t.movedFrom)
 		t.cov = turn.sandwich(t.cov).symmetric()
@@ -95,6 +95,7 @@ func (m *Memory) drop() {
 		m.forget(t, &m.stats.Dropped)
 	}
 	m.compact()
+	clear(m.glimpses)
 	for _, t := range m.gone.list {
 		m.release(t)
 	}

@@ -138,7 +138,7 @@ func (f *fit) improve() bool {
 
 // correct moves the robot by delta in map axes, with what was seen, and replaces the uncertainty of the step.
 func (m *Memory) correct(delta Vec3, cov Cov) {
-	for _, t := range m.tracks {
+	for t := range m.placed() {
 		t.cov = t.before
 		t.yawVar = max(t.yawVar-m.motion[8], 1e-6)
 	}
@@ -153,7 +153,7 @@ func (m *Memory) correct(delta Vec3, cov Cov) {
 			t.fixed = true // it tells where the robot is: the step has not made it less certain
 		}
 	}
-	for _, t := range m.tracks {
+	for t := range m.placed() {
 		if !t.fixed {
 			t.drift(m.pose, cov)
 		}

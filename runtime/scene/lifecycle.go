@@ -46,10 +46,7 @@ func (m *Memory) newTrack() *track {
 // missTracks lowers the existence of what the camera should have seen and did not.
 func (m *Memory) missTracks(obs *Observation, step time.Duration) {
 	e := newEye(&obs.View, m.pose)
-	weight := clamp(float64(step)/float64(m.cfg.EvidenceTime), 0, 1)
-	if !m.observed {
-		weight = 1
-	}
+	weight := m.evidenceWeight(step)
 	for _, t := range m.tracks {
 		if t.lastMono == obs.Mono {
 			continue
@@ -58,6 +55,14 @@ func (m *Memory) missTracks(obs *Observation, step time.Duration) {
 			t.logOdds = max(t.logOdds+weight*missLoss(seen, &m.cfg), -maxLogOdds)
 		}
 	}
+}
+
+// evidenceWeight is the share of an independent look that an observation is which follows the last one after a step.
+func (m *Memory) evidenceWeight(step time.Duration) float64 {
+	if !m.observed {
+		return 1
+	}
+	return clamp(float64(step)/float64(m.cfg.EvidenceTime), 0, 1)
 }
 
 // confirmTracks gives an id to what has been seen often or clearly enough.

@@ -61,6 +61,7 @@ type Memory struct {
 
 	tracks    []*track
 	spare     []*track // forgotten ones, for their buffers
+	glimpses  []*track // by label the best hint of it, nil without one; nothing else knows of them
 	gone      departed
 	numbers   uint64
 	serials   uint64
@@ -154,7 +155,7 @@ func (m *Memory) Observe(obs *Observation) error {
 	m.settle(obs.Mono)
 	m.updateTracks(now)
 	m.missTracks(obs, step)
-	m.takeHints(obs)
+	m.takeHints(obs, now, step)
 	m.letGo()
 	m.tellApart()
 	m.splitWide()

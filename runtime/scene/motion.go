@@ -127,7 +127,7 @@ func (m *Memory) odometryMotion(o Odometry) Cov {
 }
 
 func (m *Memory) drift(motion Cov) {
-	for _, t := range m.tracks {
+	for t := range m.placed() {
 		t.drift(m.pose, motion)
 	}
 }

@@ -54,6 +54,8 @@ type Snapshot struct {
 	// Hints are what the newest observation shows best of each label, at most one a label, however weak: for questions
 	// that take a thing for granted. Existence is the network's score.
 	Hints []Object
+	// Glimpses are the same of all observations since map began, where that place has not been seen empty since.
+	Glimpses []Object
 
 	Free        FreeSpace // around Robot, fused over time; unknown is not free
 	Room        RoomEstimate
@@ -97,6 +99,7 @@ func (m *Memory) Snapshot() *Snapshot {
 	for i := range m.hints {
 		s.Hints = append(s.Hints, m.seenNow(&m.hints[i]))
 	}
+	s.Glimpses = m.glimpsed()
 	for _, t := range m.tracks {
 		if t.confirmed {
 			s.Seen = append(s.Seen, m.remembered(t))
