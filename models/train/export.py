@@ -215,7 +215,7 @@ def bundle(run, out):
     specs, files = write(cfg, model, sample, out)
     offset, distance, size, yaw = (max(s, 0.05) for s in run.found["heldOut"]["spread"])
     manifest = {
-        "formatVersion": 1, "name": out.name, "version": "0.3.0",
+        "formatVersion": 1, "name": out.name, "version": "0.3.1",
         "createdAt": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), "licence": "Apache-2.0",
         "description": describe(run), "view": {"width": cfg.image[1], "height": cfg.image[0], "hfovRad": cfg.hfov},
         "clip": {"length": cfg.frames, "strideSeconds": cfg.dt}, "grid": {"cols": cfg.grid[1], "rows": cfg.grid[0]},
@@ -223,7 +223,7 @@ def bundle(run, out):
         "fusion": fusion(cfg), "teacher": run.found["teacher"], "training": training(run),
         "metrics": {k: v for k, v in run.found.items() if k != "teacher"}, "sizePriors": priors(run.clips),
         "decode": {
-            "scoreThreshold": 0.3, "maxDetections": 32,
+            "scoreThreshold": 0.4, "maxDetections": 32,
             "varianceScale": {
                 "center": offset, "distance": distance, "size": size, "yaw": yaw, "depth": 1.0, "ego": 1.0, "room": 1.0,
             },
