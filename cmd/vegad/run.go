@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/vega-edge/vegad/camera/gocv"
@@ -37,6 +38,7 @@ func (c *runCmd) Run(ctx context.Context, s streams) error {
 		ctx = limited
 	}
 	return daemon.Run(ctx, daemon.Options{
-		Config: cfg, Version: programVersion().Version, Logger: logger, Reload: c.load,
+		Supervised: os.Getenv("INVOCATION_ID") != "", // systemd's, which restarts always
+		Config:     cfg, Version: programVersion().Version, Logger: logger, Reload: c.load,
 	})
 }

@@ -45,6 +45,8 @@ type Options struct {
 	Reload func() (config.Config, error)
 	// OnFrame is called after each encoded frame of a camera. May be nil. Must not block.
 	OnFrame func(camera string, seq uint64, wall time.Time)
+	// Supervised says that somebody starts the process again when it ends, such as systemd.
+	Supervised bool
 	// Root is the file system that tells how the machine does; nil is that of this machine.
 	Root fs.FS
 }
@@ -66,6 +68,7 @@ type daemon struct {
 	cfg      config.Config
 	log      *slog.Logger
 	bundle   *models.Bundle
+	runtime  *engine.Runtime
 	engine   *engine.Engine
 	store    *store.Store // of installed bundles; may be nil
 	trial    bool         // the bundle has to prove itself
@@ -94,8 +97,10 @@ type daemon struct {
 	condition           condition
 
 	obeyed  obedience
-	stopped atomic.Bool   // by a command: pictures are dropped
-	unseen  atomic.Uint64 // pictures dropped for that
+	errands chan modelOrder // capacity 1: a bundle to try
+	leave   chan struct{}   // capacity 1: a restart was ordered
+	stopped atomic.Bool     // by a command: pictures are dropped
+	unseen  atomic.Uint64   // pictures dropped for that
 
 	frames       atomic.Uint64 // encoded
 	observations atomic.Uint64 // taken into memory
@@ -104,8 +109,8 @@ type daemon struct {
 	abandoned    atomic.Bool // an engine is still being built while the process ends
 }
 
-// Run watches the configured camera and answers questions until ctx ends (nil), a film ends (nil), or something that
-// cannot be repaired fails. Everything it started has ended when it returns.
+// Run watches the configured camera and answers questions until ctx ends (nil), a film ends (nil), a restart is ordered
+// (nil), or something that cannot be repaired fails. Everything it started has ended when it returns.
 func Run(ctx context.Context, o Options) (err error) {
 	if len(o.Config.Cameras) != 1 {
 		return fmt.Errorf("%d cameras are configured: this version watches exactly one", len(o.Config.Cameras))
@@ -113,6 +118,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	d := &daemon{
 		o: o, cfg: o.Config, log: o.Logger, notify: systemd.NewNotifier(), started: time.Now(),
 		watches: watches{byID: make(map[string]*standing)}, looked: make(chan struct{}, 1),
+		errands: make(chan modelOrder, 1), leave: make(chan struct{}, 1),
 	}
 	d.setLimits()
 	d.keepLog()
@@ -123,6 +129,7 @@ func Run(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
+	d.runtime = rt
 	defer func() { err = errors.Join(err, d.unload(rt)) }()
 	if err := d.load(ctx, rt); ctx.Err() != nil && errors.Is(err, context.Cause(ctx)) {
 		return nil // stopped while it started
@@ -233,10 +240,11 @@ func (d *daemon) serve(ctx context.Context) (err error) {
 	group.Go(func() error { return d.pet(inner) })
 	group.Go(func() error { return d.build(inner) })
 	group.Go(func() error { return d.probation(inner) })
+	group.Go(func() error { return d.runErrands(inner) })
 	d.servePage(inner, group)
 	err = group.Wait()
 	d.say(d.notify.Stopping())
-	if errors.Is(err, errEnded) || ctx.Err() != nil {
+	if errors.Is(err, errEnded) || errors.Is(err, errRestart) || ctx.Err() != nil {
 		return nil
 	}
 	return err

@@ -128,17 +128,21 @@ type robot struct {
 // launch starts a daemon and returns at once. It is stopped when the test ends.
 func launch(t *testing.T, cfg config.Config) *robot {
 	t.Helper()
+	return launchWith(t, daemon.Options{Config: cfg})
+}
+
+// launchWith is launch with options; those about the test itself are filled in.
+func launchWith(t *testing.T, o daemon.Options) *robot {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	r := &robot{
 		t: t, journal: &journal{}, ready: make(chan daemon.Info, 2), done: make(chan struct{}), cancel: cancel,
 	}
+	o.Version, o.Logger, o.OnFrame = "test", slog.New(r.journal), r.note
+	o.OnReady = func(i daemon.Info) { r.ready <- i }
 	go func() {
 		defer close(r.done)
-		r.err = daemon.Run(ctx, daemon.Options{
-			Config: cfg, Version: "test", Logger: slog.New(r.journal),
-			OnReady: func(i daemon.Info) { r.ready <- i },
-			OnFrame: r.note,
-		})
+		r.err = daemon.Run(ctx, o)
 	}()
 	t.Cleanup(func() {
 		cancel()
@@ -161,7 +165,13 @@ func (r *robot) note(_ string, seq uint64, _ time.Time) {
 // start is launch and the wait until it watches.
 func start(t *testing.T, cfg config.Config) *robot {
 	t.Helper()
-	r := launch(t, cfg)
+	return launch(t, cfg).watching()
+}
+
+// watching waits until the robot watches.
+func (r *robot) watching() *robot {
+	t := r.t
+	t.Helper()
 	select {
 	case r.info = <-r.ready:
 	case <-r.done:

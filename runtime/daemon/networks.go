@@ -215,6 +215,7 @@ func (d *daemon) probation(ctx context.Context) error {
 		d.log.Error("the new bundle could not be confirmed", "err", err)
 		return nil
 	}
+	d.tellTrial(payload.UpdateConfirmed, "the new bundle has proved itself and stays")
 	d.log.Info("the new bundle stays", "bundle", d.bundle.Manifest.Name, "version", d.bundle.Manifest.Version)
 	return nil
 }

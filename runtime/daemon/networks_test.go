@@ -75,7 +75,24 @@ func TestTrustedKeysAreRead(t *testing.T) {
 // update is a robot whose configured bundle has version 0.0.1, and on which version 0.0.2 was installed and activated.
 func update(t *testing.T, newer modeltest.Spec) config.Config {
 	t.Helper()
-	cfg := settings(t, small)
+	cfg, dir := updatable(t, newer)
+	s, err := daemon.OpenStore(cfg, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Install(t.Context(), dir); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Activate(t.Context(), "", nil); err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+// updatable is a robot whose configured bundle has version 0.0.1, and the folder of a signed one of version 0.0.2.
+func updatable(t *testing.T, newer modeltest.Spec) (cfg config.Config, dir string) {
+	t.Helper()
+	cfg = settings(t, small)
 	shelf := t.TempDir()
 	if err := os.Mkdir(filepath.Join(shelf, "tiny"), 0o700); err != nil {
 		t.Fatal(err)
@@ -85,7 +102,7 @@ func update(t *testing.T, newer modeltest.Spec) config.Config {
 	}
 	cfg.Bundle, cfg.BundleDirs = "tiny", []config.Path{config.Path(shelf)}
 
-	dir := modeltest.Write(t, newer)
+	dir = modeltest.Write(t, newer)
 	modeltest.EditManifest(t, dir, func(m map[string]any) { m["version"] = "0.0.2" })
 	key := ed25519.NewKeyFromSeed(bytes.Repeat([]byte{7}, ed25519.SeedSize))
 	manifest, err := os.ReadFile(filepath.Join(dir, models.ManifestName))
@@ -102,17 +119,7 @@ func update(t *testing.T, newer modeltest.Spec) config.Config {
 	cfg.Update = config.Update{
 		Dir: config.Path(t.TempDir()), Keys: []config.Path{config.Path(public)}, Probation: time.Second, Starts: 3,
 	}
-	s, err := daemon.OpenStore(cfg, slog.New(slog.DiscardHandler))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Install(t.Context(), dir); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.Activate(t.Context(), "", nil); err != nil {
-		t.Fatal(err)
-	}
-	return cfg
+	return cfg, dir
 }
 
 func TestANewBundleStaysAfterItsProbation(t *testing.T) {

@@ -31,6 +31,11 @@ func (d *daemon) actions() map[string]action {
 		"forget":         d.orderForget,
 		"capture.stop":   d.orderStop,
 		"capture.resume": d.orderResume,
+		"model.list":     d.orderModels,
+		"model.install":  d.orderInstall,
+		"model.activate": d.orderActivate,
+		"model.rollback": d.orderRollback,
+		"restart":        d.orderRestart,
 	}
 }
 

@@ -139,6 +139,7 @@ func full() map[string]any {
 		m.Stamp(header())
 	}
 	event.Kind, stats.Stages[0].Name = payload.ObjectMoved, "encode"
+	event.Model.Digest, event.Model.Outcome = strings.Repeat("0", 64), payload.UpdateOnTrial
 	conn.ConnectionState, state.Health, state.Cameras[0].State = payload.Online, payload.HealthOK, "running"
 	state.Errors[0].ErrorLevel, ans.Status, reply.Status = payload.LevelWarning, payload.Answered, payload.CommandDone
 	state.Step, stats.Step, ans.Step = payload.StepFull, payload.StepHalfFrames, payload.StepQuestionsOnly
