@@ -48,6 +48,7 @@ func TestABundleIsUpdatedByOrders(t *testing.T) {
 	cfg, dir := updatable(t, bundleSpec())
 	c := &commander{signer: newSigner(t, "ops")}
 	trusting(t, &cfg, c.signer)
+	cfg.Update.Probation = 3 * time.Second // the test has to listen by then
 
 	r := served(t, cfg, c)
 	if text := c.obeyed(t, "model.list", ""); !strings.Contains(text, "no bundle is installed") {
