@@ -35,7 +35,7 @@ export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano bundles bench-quant measure \
-	onnxruntime-gpu gpu-test fuzz vuln sbom reproducible faults soak browser-test setup-browser measure-page clean
+	onnxruntime-gpu gpu-test fuzz vuln sbom reproducible faults soak bare-test browser-test setup-browser measure-page clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -115,6 +115,9 @@ gpu-test: setup ## run BUNDLE (nano) on the GPU providers of this machine; witho
 
 fuzz: setup ## run every fuzz target for FUZZTIME each (60s)
 	@.make/fuzz '$(TAGS)' '$(FUZZTIME)'
+
+bare-test: ## run make demo, twice, and make test in a fresh Debian 12 where nothing is installed (root; half an hour)
+	@.make/bare-test
 
 vuln: setup ## look for known vulnerabilities in what the program reaches (VULNDB=file:///copy without the internet)
 	@VULNDB='$(VULNDB)' VULN_OFFLINE='$(VULN_OFFLINE)' .make/vuln '$(TAGS)'
