@@ -14,9 +14,6 @@ import (
 // Tune sets what the benchmarks compare.
 func (o *Options) Tune(spin, arena bool) { o.tuning = tuning{spin: spin, noArena: !arena} }
 
-// ForCPU rewrites explicit Q/DQ for the CPU.
-func ForCPU(model []byte) ([]byte, error) { return forCPU(model) }
-
 // FakeTensorRT stands for TensorRT where there is no GPU: sessions are real ones of the CPU, which claim to have run on
 // TensorRT, and "engines" are files in the cache that are loaded again.
 type FakeTensorRT struct {

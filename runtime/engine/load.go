@@ -138,7 +138,7 @@ func (l *loader) graph(name string, from source, c candidate) (*Graph, Stage, er
 func (l *loader) session(g *Graph, from source, c candidate) (session, Stage, error) {
 	if c.provider == CPU && c.precision == models.INT8 {
 		var err error
-		if from.model, err = forCPU(from.model); err != nil {
+		if from.model, err = ForCPU(from.model); err != nil {
 			return nil, StageBundle, err
 		}
 	}

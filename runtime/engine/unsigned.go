@@ -8,10 +8,10 @@ import (
 	"github.com/vega-edge/vegad/quant/onnx"
 )
 
-// forCPU rewrites explicit Q/DQ for the CPU. TensorRT wants every tensor as int8 with zero point 0, and float32 biases.
+// ForCPU rewrites explicit Q/DQ for the CPU. TensorRT wants every tensor as int8 with zero point 0, and float32 biases.
 // ONNX Runtime's CPU kernels are made for uint8 and integer biases; otherwise the graph would run no faster than in
 // float32. A model without Q/DQ is returned as it is.
-func forCPU(model []byte) ([]byte, error) {
+func ForCPU(model []byte) ([]byte, error) {
 	m, err := onnx.Parse(model, onnx.Limits{})
 	if err != nil {
 		return nil, fmt.Errorf("reading the graph's Q/DQ nodes: %w", err)

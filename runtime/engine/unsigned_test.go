@@ -54,7 +54,7 @@ func TestForCPU(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			after, err := forCPU(before)
+			after, err := ForCPU(before)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -66,7 +66,7 @@ func TestForCPU(t *testing.T) {
 			}
 		})
 	}
-	if _, err := forCPU([]byte("no model")); err == nil {
+	if _, err := ForCPU([]byte("no model")); err == nil {
 		t.Error("what is no model is accepted")
 	}
 }
