@@ -259,8 +259,8 @@ type Limits struct {
 type Scene struct {
 	// Objects kept; the least certain goes first.
 	MaxObjects int `yaml:"maxObjects" default:"500" range:"1..10000"`
-	// Most scene messages a second.
-	RateHz float64 `yaml:"rateHz" default:"2" range:"0.01..60"`
+	// Most scene messages a second; no observation gives more than one.
+	RateHz float64 `yaml:"rateHz" default:"2" range:"0.01..1000"`
 }
 
 // Dashboard is the page that shows what the robot sees. Beyond loopback it asks for the token in tokenFile.

@@ -174,11 +174,11 @@ func TestOverlayTakesTheBlame(t *testing.T) {
 	if err := os.Mkdir(filepath.Join(folder, "conf.d"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	overlay := write(t, filepath.Join(folder, "conf.d"), "a.yaml", 0o644, "\nscene: {rateHz: 99}\n")
+	overlay := write(t, filepath.Join(folder, "conf.d"), "a.yaml", 0o644, "\nscene: {rateHz: 9999}\n")
 	_, err := Load(main)
 	for _, want := range []string{
 		main + ":2:1: speed: is not a key",
-		overlay + ":2:17: scene.rateHz: 99 is outside of 0.01..60",
+		overlay + ":2:17: scene.rateHz: 9999 is outside of 0.01..1000",
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v\ndoes not say %s", err, want)
