@@ -17,10 +17,11 @@ import (
 
 // Figure is one measured number with the bound that it must keep; a bound of null is none.
 type Figure struct {
-	Value float64  `json:"value"`
-	Unit  string   `json:"unit"`
-	Bound *float64 `json:"bound"`
-	Holds bool     `json:"holds"`
+	Value  float64  `json:"value"`
+	Unit   string   `json:"unit"`
+	Bound  *float64 `json:"bound"`
+	Spread *float64 `json:"spread,omitempty"` // of repeated measurements, in the same unit
+	Holds  bool     `json:"holds"`
 
 	side string // of the bound
 }
@@ -59,10 +60,15 @@ func (r *Results) AtLeast(name string, value float64, unit string, bound float64
 
 // enter rounds a figure to thousandths. JSON has no word for what is no number: it is -1, and holds nowhere.
 func (r *Results) enter(name string, f Figure) {
-	if math.IsNaN(f.Value) || math.IsInf(f.Value, 0) {
-		f.Value, f.Holds = -1, false
+	for _, v := range []*float64{&f.Value, f.Spread} {
+		if v == nil {
+			continue
+		}
+		if math.IsNaN(*v) || math.IsInf(*v, 0) {
+			*v, f.Holds = -1, false
+		}
+		*v = math.Round(*v*1000) / 1000
 	}
-	f.Value = math.Round(f.Value*1000) / 1000
 	r.Figures[name], r.Holds = f, r.Holds && f.Holds
 }
 
@@ -81,7 +87,7 @@ func (r *Results) Report(tb testing.TB, root string) {
 		if !f.Holds {
 			tb.Errorf("%s: %g %s, %s", name, f.Value, f.Unit, f.verdict())
 		}
-		fmt.Printf("  %-52s %10.3f %-12s %s\n", name, f.Value, f.Unit, f.verdict())
+		fmt.Printf("  %-52s %10.3f %-12s %s\n", name, f.Value, f.Unit, strings.TrimSpace(f.spread()+" "+f.verdict()))
 	}
 	data, err := json.MarshalIndent(r, "", "  ")
 	if err != nil {
@@ -101,6 +107,13 @@ func (r *Results) Write(tb testing.TB, root, name, text string) {
 		tb.Fatal(err)
 	}
 	fmt.Printf("\n%s\n", filepath.Join("build", "results", name))
+}
+
+func (f Figure) spread() string {
+	if f.Spread == nil {
+		return ""
+	}
+	return fmt.Sprintf("± %.3f", *f.Spread)
 }
 
 func (f Figure) verdict() string {

@@ -51,6 +51,12 @@ func TestReport(t *testing.T) {
 	r.AtMost("too high", 1.01, "s", 1)
 	r.AtLeast("too low", 1.99, "s", 2)
 	r.AtMost("nothing", math.NaN(), "s", 2)
+	r.AddBy("about", 1.2345, "s", 0.0123)
+	r.AtMostBy("nearly low", 1.1, "s", benchtest.Bound{Limit: 1, Spread: 0.1})
+	r.AtLeastBy("nearly high", 1.9, "s", benchtest.Bound{Limit: 2, Spread: 0.1})
+	r.AtMostBy("too high by more", 1.11, "s", benchtest.Bound{Limit: 1, Spread: 0.1})
+	r.AtLeastBy("too low by more", 1.89, "s", benchtest.Bound{Limit: 2, Spread: 0.1})
+	r.AddBy("unsteady", 1, "s", math.Inf(1))
 	r.Report(ear, root)
 	var got benchtest.Results
 	data, err := os.ReadFile(filepath.Join(root, "build", "results", "trial.json"))
@@ -60,7 +66,8 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ear.errors != 3 || got.Holds || len(got.Figures) != 6 || got.Figures["nothing"].Value != -1 ||
+	if ear.errors != 6 || got.Holds || len(got.Figures) != 12 || *got.Figures["about"].Spread != 0.012 ||
+		!got.Figures["nearly low"].Holds || !got.Figures["nearly high"].Holds || got.Figures["nothing"].Value != -1 ||
 		*got.Figures["too low"].Bound != 2 || !got.Figures["low"].Holds || got.Commit == "" || got.Machine == "" {
 		t.Errorf("%d errors, %s", ear.errors, data)
 	}
