@@ -107,6 +107,15 @@ bundles: build ## convert the bundle BUNDLE (nano) to fp16 and int8, in place, a
 bench-quant: build ## hold int8 conversion against onnxruntime.quantization (BENCH_ROOMS=64 samples each)
 	@.make/bench-quant '$(TAGS)' '$(BUNDLE)' '$(BENCH_ROOMS)'
 
+.PHONY: bench bench-short
+BENCH_RUNS ?= 7
+
+bench: build ## hold vegad against the same job in Python and in C++ (BENCH_RUNS=7 turns, eight minutes)
+	@.make/bench '$(TAGS)' '$(BUNDLE)' '$(BENCH_RUNS)'
+
+bench-short: build ## the same with three short turns: a minute and a half
+	@.make/bench '$(TAGS)' '$(BUNDLE)' 3 short
+
 onnxruntime-gpu: ## fetch the ONNX Runtime with CUDA and TensorRT providers for tests on x86-64 (500 MB)
 	@.make/onnxruntime-gpu
 
