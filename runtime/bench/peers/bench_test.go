@@ -72,6 +72,9 @@ func prepare(t *testing.T, size size) *bench {
 	var err error
 	b.bundle, err = models.Open(b.bundleDir)
 	b.must(err)
+	if v := b.bundle.Manifest.View; v.Width*height != v.Height*width {
+		t.Fatalf("the view of bundle %s is %dx%d: a film of %dx%d would have to be cut", name, v.Width, v.Height, width, height)
+	}
 	b.film = b.filmFor(size.film)
 	b.versions()
 	return b
