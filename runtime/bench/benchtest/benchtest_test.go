@@ -56,6 +56,8 @@ func TestReport(t *testing.T) {
 	r.AtLeastBy("nearly high", 1.9, "s", benchtest.Bound{Limit: 2, Spread: 0.1})
 	r.AtMostBy("too high by more", 1.11, "s", benchtest.Bound{Limit: 1, Spread: 0.1})
 	r.AtLeastBy("too low by more", 1.89, "s", benchtest.Bound{Limit: 2, Spread: 0.1})
+	r.AtMostBy("low but unsteady", 0.2, "s", benchtest.Bound{Limit: 0.5, Spread: 0.6})
+	r.AtLeastBy("high but unsteady", 9, "s", benchtest.Bound{Limit: 2, Spread: 2})
 	r.AddBy("unsteady", 1, "s", math.Inf(1))
 	r.Report(ear, root)
 	var got benchtest.Results
@@ -66,7 +68,7 @@ func TestReport(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if ear.errors != 6 || got.Holds || len(got.Figures) != 12 || *got.Figures["about"].Spread != 0.012 ||
+	if ear.errors != 8 || got.Holds || len(got.Figures) != 14 || *got.Figures["about"].Spread != 0.012 ||
 		!got.Figures["nearly low"].Holds || !got.Figures["nearly high"].Holds || got.Figures["nothing"].Value != -1 ||
 		*got.Figures["too low"].Bound != 2 || !got.Figures["low"].Holds || got.Commit == "" || got.Machine == "" {
 		t.Errorf("%d errors, %s", ear.errors, data)

@@ -20,6 +20,7 @@ import (
 
 // size is how much of the comparison is made.
 type size struct {
+	target string
 	turns  int
 	film   int           // seconds
 	asking time.Duration // of each contestant, each turn
@@ -34,9 +35,9 @@ func sizeOf(tb testing.TB) size {
 		tb.Skip("type make bench or make bench-short; they set VEGAD_BENCH to the number of turns")
 	}
 	if os.Getenv("VEGAD_BENCH_SHORT") != "" {
-		return size{turns, 12, 1500 * time.Millisecond, false, []string{framesPerSecond, cpuPerFrame}}
+		return size{"bench-short", turns, 12, 1500 * time.Millisecond, false, []string{framesPerSecond, cpuPerFrame}}
 	}
-	return size{turns, 36, 4 * time.Second, true, shown()}
+	return size{"bench", turns, 36, 4 * time.Second, true, shown()}
 }
 
 // TestBench is make bench. It fails where the contestants do not see the same, and where a ratio misses its bound by
@@ -54,10 +55,10 @@ func TestBench(t *testing.T) {
 	}
 	all := append([]*contestant{{who: "vegad"}}, peers...)
 	got := b.contest(all, size)
-	out := benchtest.New("bench")
+	out := benchtest.New(size.target)
 	text := report{out, size.judged}.write(all, got)
 	fmt.Print(text)
-	out.Write(t, b.root, "bench.md", text)
+	out.Write(t, b.root, size.target+".md", text)
 	out.Report(t, b.root)
 }
 
@@ -73,7 +74,8 @@ func prepare(t *testing.T, size size) *bench {
 	b.bundle, err = models.Open(b.bundleDir)
 	b.must(err)
 	if v := b.bundle.Manifest.View; v.Width*height != v.Height*width {
-		t.Fatalf("the view of bundle %s is %dx%d: a film of %dx%d would have to be cut", name, v.Width, v.Height, width, height)
+		t.Fatalf("a film of %dx%d would have to be cut for the view of bundle %s, %dx%d", width, height, name, v.Width,
+			v.Height)
 	}
 	b.film = b.filmFor(size.film)
 	b.versions()

@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/vega-edge/vegad/camera"
 	"github.com/vega-edge/vegad/camera/gocv"
@@ -80,9 +81,7 @@ func (b *bench) peerSees(c *contestant) [][]found {
 	b.tb.Helper()
 	j := b.job(c, false)
 	j.Dump = filepath.Join(b.tb.TempDir(), "seen.jsonl")
-	cmd := b.command(c, j)
-	cmd.Stderr = os.Stderr
-	b.must(cmd.Run())
+	begin(b.tb, b.command(c, j)).watch(time.Second)
 	file, err := os.Open(j.Dump)
 	b.must(err)
 	defer file.Close() //nolint:errcheck // it was only read

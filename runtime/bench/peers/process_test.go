@@ -89,14 +89,19 @@ func mebibytes(text, key string) (float64, bool) {
 	return kib / 1024, found && err == nil
 }
 
+// longest is how long a contestant may take for the film. On two idle cores it is some ten seconds.
+const longest = 3 * time.Minute
+
 // watch samples the usage until the process has ended cleanly.
 func (p *process) watch(every time.Duration) []usage {
 	p.tb.Helper()
-	tick := time.NewTicker(every)
+	tick, late := time.NewTicker(every), time.After(longest)
 	defer tick.Stop()
 	var out []usage
 	for {
 		select {
+		case <-late:
+			p.tb.Fatalf("%s: still at it after %s", p.cmd.Args, longest)
 		case <-p.ended:
 			if p.err != nil {
 				p.tb.Fatalf("%s: %v", p.cmd.Args, p.err)
@@ -195,7 +200,7 @@ func frameAt(scenes []sighting, at time.Time) float64 {
 }
 
 // askEvery shares no period with the film, so that questions come at all times of a frame.
-const askEvery = 83 * time.Millisecond
+const askEvery = 53 * time.Millisecond
 
 // paced has a contestant watch the film at its own pace, as a robot's camera runs, and asks it meanwhile.
 func (b *bench) paced(c *contestant, length time.Duration) figures {

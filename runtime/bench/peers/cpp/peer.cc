@@ -28,7 +28,10 @@ struct Picture {
 // Reader decodes ahead of the networks, by two pictures at most.
 class Reader {
  public:
-  Reader(const std::string& film, bool paced) : capture_(film), paced_(paced), thread_([this] { run(); }) {}
+  Reader(const std::string& film, bool paced) : capture_(film, cv::CAP_FFMPEG), paced_(paced) {
+    if (!capture_.isOpened()) throw std::runtime_error(film + " is no film that can be opened");
+    thread_ = std::thread([this] { run(); });
+  }
   ~Reader() {
     end();
     thread_.join();
@@ -190,6 +193,7 @@ class Link {
     try {
       const cv::FileStorage ask(text, cv::FileStorage::READ | cv::FileStorage::MEMORY | cv::FileStorage::FORMAT_JSON);
       const std::string id = ask["requestId"], label = ask["query"]["target"]["label"];
+      if (id.empty()) throw std::runtime_error("it has no requestId");
       const bool seen = eye_.look("count", answered_);
       publish("answer/" + id, writer_.count(id, label, answered_, seen));
     } catch (const std::exception& e) {

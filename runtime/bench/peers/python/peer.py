@@ -214,10 +214,9 @@ class Link:
         self.client.loop_stop()
 
 
-def read(job, pictures):
+def read(film, paced, pictures):
     """Decodes ahead of the networks; None ends it."""
-    film, begun, last = cv2.VideoCapture(job["film"]), time.monotonic(), -1
-    gap = 1 / film.get(cv2.CAP_PROP_FPS)
+    begun, last, gap = time.monotonic(), -1, 1 / film.get(cv2.CAP_PROP_FPS)
     while True:
         ok, picture = film.read()
         if not ok:
@@ -226,7 +225,7 @@ def read(job, pictures):
         if seconds <= last:
             seconds = last + gap  # FFmpeg gives the last pictures no time
         last = seconds
-        if job["paced"]:
+        if paced:
             time.sleep(max(begun + seconds - time.monotonic(), 0))
         pictures.put((picture, seconds))
     pictures.put(None)
@@ -234,10 +233,12 @@ def read(job, pictures):
 
 def watch(job):
     cv2.setNumThreads(1)  # the networks have the cores
-    eye, pictures = Eye(job), queue.Queue(2)
+    eye, pictures, film = Eye(job), queue.Queue(2), cv2.VideoCapture(job["film"], cv2.CAP_FFMPEG)
+    if not film.isOpened():
+        sys.exit(f"{job['film']} is no film that can be opened")
     link = None if job["dump"] else Link(job, eye)
     dump = open(job["dump"], "w") if job["dump"] else None
-    threading.Thread(target=read, args=(job, pictures), daemon=True).start()
+    threading.Thread(target=read, args=(film, job["paced"], pictures), daemon=True).start()
     while (item := pictures.get()) is not None:
         eye.frame(*item)
         observation = eye.look("observe")
