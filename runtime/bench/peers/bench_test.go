@@ -107,10 +107,11 @@ func (b *bench) agree(t *testing.T, peers []*contestant) {
 	t.Helper()
 	want := b.vegadSees(t.Context())
 	for _, c := range peers {
-		if err := compare(want, b.peerSees(c), b.bundle.Manifest.Decode.ScoreThreshold, tolerances[c.files]); err != nil {
+		a, err := compare(want, b.peerSees(c), b.bundle.Manifest.Decode.ScoreThreshold, agreed)
+		if err != nil {
 			t.Fatalf("%s does not see what vegad sees, so nothing is measured: %v", c, err)
 		}
-		fmt.Printf("%s: sees what vegad sees in all %d pictures\n", c, len(want))
+		fmt.Printf("%s: sees what vegad sees in %d pictures; %s\n", c, len(want), a)
 	}
 	fmt.Println()
 }

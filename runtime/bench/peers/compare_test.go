@@ -46,17 +46,17 @@ func TestCompare(t *testing.T) {
 		"a picture short":          {want[:2], "2 observations, vegad has 3"},
 		"seeing next to nothing":   {[][]found{nil, nil, nil}, "3 of 3"},
 	} {
-		err := compare(want, c.got, threshold, strict)
+		_, err := compare(want, c.got, threshold, strict)
 		if (err == nil) != (c.says == "") || err != nil && !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
 		}
 	}
-	if err := compare([][]found{nil, nil}, [][]found{nil, nil}, threshold, strict); err == nil {
+	if _, err := compare([][]found{nil, nil}, [][]found{nil, nil}, threshold, strict); err == nil {
 		t.Error("who sees nothing agrees")
 	}
 	some := strict
 	some.misses = 0.2
-	if err := compare(want, changed(func(f *found) { f.Label = "sofa" }), threshold, some); err == nil {
+	if _, err := compare(want, changed(func(f *found) { f.Label = "sofa" }), threshold, some); err == nil {
 		t.Error("two of six are more than a fifth")
 	}
 }

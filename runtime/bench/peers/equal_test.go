@@ -116,13 +116,10 @@ type tolerance struct {
 	misses float64 // share of the sure things that may have no counterpart
 }
 
-// tolerances were set on the film of make bench: what vegad rounds otherwise moves the middle of a thing by 0.5 % of
-// its distance in the median, and of twenty things one stands at the edge of two cells of the grid or of two labels,
-// where rounding decides. Files as shipped quantize what is never negative in steps twice as wide as vegad does.
-var tolerances = map[string]tolerance{
-	asRead:    {score: 0.05, center: 0.05, size: 0.05, yaw: 0.2, misses: 0.05},
-	asShipped: {score: 0.05, center: 0.05, size: 0.05, yaw: 0.2, misses: 0.08},
-}
+// agreed was set on the film of make bench: what is rounded otherwise moves the middle of a thing by 0.5 % of its
+// distance in the median, and of forty sure things one stands at the edge of two cells of the grid or of two labels,
+// where rounding decides.
+var agreed = tolerance{score: 0.05, center: 0.05, size: 0.05, yaw: 0.2, misses: 0.05}
 
 // sureBy is how far a score must lie above the threshold for a thing to be missed: below, either may see it or not.
 const sureBy = 0.1
@@ -133,23 +130,27 @@ type agreement struct {
 	first        string // the first miss
 }
 
+func (a agreement) String() string {
+	return fmt.Sprintf("%d of %d sure things differ", a.missed, a.sure)
+}
+
 // compare looks for each sure thing of either side on the other. It fails without a fair number of them.
-func compare(want, got [][]found, threshold float64, t tolerance) error {
-	if len(want) != len(got) || len(want) == 0 {
-		return fmt.Errorf("%d observations, vegad has %d", len(got), len(want))
-	}
+func compare(want, got [][]found, threshold float64, t tolerance) (agreement, error) {
 	var a agreement
+	if len(want) != len(got) || len(want) == 0 {
+		return a, fmt.Errorf("%d observations, vegad has %d", len(got), len(want))
+	}
 	for i := range want {
 		a.look(fmt.Sprintf("observation %d: only vegad sees", i+1), want[i], got[i], threshold, t)
 		a.look(fmt.Sprintf("observation %d: only the peer sees", i+1), got[i], want[i], threshold, t)
 	}
 	if a.sure < len(want) {
-		return fmt.Errorf("%d things in %d observations are too few to compare by", a.sure, len(want))
+		return a, fmt.Errorf("%d things in %d observations are too few to compare by", a.sure, len(want))
 	}
 	if float64(a.missed) > t.misses*float64(a.sure) {
-		return fmt.Errorf("%d of %d things differ, at most %g %% may; %s", a.missed, a.sure, 100*t.misses, a.first)
+		return a, fmt.Errorf("%s, at most %g %% may; %s", a, 100*t.misses, a.first)
 	}
-	return nil
+	return a, nil
 }
 
 // look counts the sure things of one side that the other does not see.
