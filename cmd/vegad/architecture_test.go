@@ -51,6 +51,7 @@ var levels = map[string]int{
 	"runtime/engine/enginetest":        2,
 	"runtime/link/payload/payloadtest": 2,
 	"runtime/eval":                     3,
+	"runtime/fleet":                    2,
 	"runtime/health":                   0,
 	"runtime/link":                     2,
 	"runtime/link/broker":              1,
