@@ -151,6 +151,8 @@ type Observe struct {
 type Broker struct {
 	// embedded or embedded:port (loopback only, port 0 takes a free one), mqtt://host:port or mqtts://host:port.
 	URL string `yaml:"url" default:"embedded" required:"true"`
+	// Further nodes of the same cluster, as in url; when a connection fails, another node is tried.
+	Failover []string `yaml:"failover" count:"0..16"`
 	// First level of every topic.
 	Prefix string `yaml:"prefix" default:"vegad" required:"true" pattern:"[A-Za-z0-9_.:-]{1,64}"`
 	// User at the broker.

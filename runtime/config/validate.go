@@ -151,6 +151,23 @@ func (k *checker) broker(b Broker) {
 	if b.PasswordFile != "" && b.Username == "" {
 		k.add("broker.passwordFile", "needs a username beside it")
 	}
+	k.failover(b.Failover, scheme)
+}
+
+// failover holds that the further nodes are as the first one.
+func (k *checker) failover(nodes []string, scheme string) {
+	for i, node := range nodes {
+		path := fmt.Sprintf("broker.failover[%d]", i)
+		other, err := brokerScheme(node)
+		switch {
+		case err != nil:
+			k.add(path, err.Error())
+		case scheme == "embedded":
+			k.add(path, "the embedded broker has no other nodes: the broker's url must begin with mqtt:// or mqtts://")
+		case other != scheme:
+			k.add(path, fmt.Sprintf("all nodes are reached as the broker's url is: it must begin with %s://", scheme))
+		}
+	}
 }
 
 // brokerScheme returns "embedded", "mqtt" or "mqtts".

@@ -24,7 +24,7 @@ func (d *daemon) dial(url string) (*link.Client, error) {
 		Outbox: d.box, ReplayRate: o.ReplayPerSecond, KeepScene: o.Scene == kept, KeepStats: o.Stats == kept,
 		ReceiptFrom: o.ReceiptFrom, ReceiptTimeout: o.ReceiptTimeout,
 		AckTimeout: b.AckTimeout, MaxBackoff: b.MaxBackoff,
-		Broker: url, FreshTLS: d.identity.linkTLS(), Username: b.Username, Password: b.Password.Reveal(), Prefix: b.Prefix,
+		Broker: url, Failover: b.Failover, FreshTLS: d.identity.linkTLS(), Username: b.Username, Password: b.Password.Reveal(), Prefix: b.Prefix,
 		Manufacturer: d.cfg.Identity.Manufacturer, Serial: d.cfg.Identity.SerialNumber,
 		KeepAlive: b.KeepAlive, MaxPayload: int(d.cfg.Limits.MaxPayload), Logger: d.log,
 		Handler: &answerer{d}, Watcher: &answerer{d},

@@ -65,6 +65,7 @@ type Watcher interface {
 // Config describes one robot's connection.
 type Config struct {
 	Broker       string      // mqtt://, tcp://, mqtts://, ssl:// or tls://host[:port]; ports 1883 and 8883 unless named
+	Failover     []string    // further nodes of the same cluster, one of which is tried when a connection fails
 	TLS          *tls.Config // for the encrypted schemes; nil verifies against the system's authorities
 	Username     string      // empty takes what stands in the Broker address
 	Password     string
@@ -96,7 +97,7 @@ type Config struct {
 // Client is the robot's side. Its methods may be called from any goroutine, before, during and after Run.
 type Client struct {
 	cfg    Config
-	target target
+	nodes  *nodes
 	topics topics
 	log    *slog.Logger
 	timing timing
@@ -138,12 +139,11 @@ func defaultTiming() timing {
 // New checks the configuration and connects to nothing yet.
 func New(cfg Config) (*Client, error) {
 	cfg = cfg.withDefaults()
-	to, err := parseTarget(cfg.Broker, cfg.TLS)
+	to, err := parseNodes(cfg.Broker, cfg.Failover, cfg.TLS, cfg.FreshTLS)
 	if err = errors.Join(err, cfg.check()); err != nil {
 		return nil, fmt.Errorf("configuring the link: %w", err)
 	}
-	to.fresh = cfg.FreshTLS
-	cfg.Username, cfg.Password = to.credentials(cfg.Username, cfg.Password)
+	cfg.Username, cfg.Password = to.current().credentials(cfg.Username, cfg.Password)
 	t := defaultTiming()
 	t.keepAlive = cmp.Or(cfg.KeepAlive, t.keepAlive)
 	t.ack, t.backoffMax = cmp.Or(cfg.AckTimeout, t.ack), cmp.Or(cfg.MaxBackoff, t.backoffMax)
@@ -154,8 +154,8 @@ func New(cfg Config) (*Client, error) {
 	}
 	return &Client{
 		box: cfg.Outbox, receipts: newReceipts(),
-		cfg: cfg, target: to, topics: newTopics(cfg.Prefix, cfg.Manufacturer, cfg.Serial),
-		log:    cfg.Logger.With("component", "link", "broker", to.String()),
+		cfg: cfg, nodes: to, topics: newTopics(cfg.Prefix, cfg.Manufacturer, cfg.Serial),
+		log:    cfg.Logger.With("component", "link"),
 		timing: t, queue: newSendQueue(), inbox: newInbox(), ids: make(map[string]uint32),
 	}, nil
 }
@@ -236,5 +236,5 @@ func (c *Client) Stats() Stats {
 	return s
 }
 
-// Broker returns the broker's address without any password.
-func (c *Client) Broker() *url.URL { return c.target.url() }
+// Broker returns the address of the broker, or of its node in use, without any password.
+func (c *Client) Broker() *url.URL { return c.nodes.current().url() }

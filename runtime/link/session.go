@@ -40,7 +40,9 @@ func (c *Client) Run(ctx context.Context) error {
 			waits.reset()
 		}
 		delay := waits.next()
-		c.log.Warn("no connection to the broker", "err", err, "retry_in", delay.Round(time.Millisecond))
+		c.log.Warn("no connection to the broker", "broker", c.Broker().String(), "err", err,
+			"retry_in", delay.Round(time.Millisecond))
+		c.nodes.move()
 		pause(ctx, delay)
 	}
 	return nil
@@ -93,7 +95,7 @@ func (s *session) connect(ctx context.Context) error {
 		return err
 	}
 	s.wire, err = dialWire(ctx, wireConfig{
-		target: c.target, clientID: c.cfg.ClientID, username: c.cfg.Username, password: c.cfg.Password,
+		target: c.nodes.current(), clientID: c.cfg.ClientID, username: c.cfg.Username, password: c.cfg.Password,
 		timing: c.timing, will: &will, receive: s.receive, tasks: &c.tasks,
 	})
 	return err
@@ -181,7 +183,7 @@ func (c *Client) setConnected() {
 	c.mu.Lock()
 	c.connected, c.lastError = true, nil
 	c.mu.Unlock()
-	c.log.Info("connected to the broker", "connections", n)
+	c.log.Info("connected to the broker", "broker", c.Broker().String(), "connections", n)
 }
 
 func (c *Client) setLost(cause error) {
