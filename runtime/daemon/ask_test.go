@@ -220,6 +220,11 @@ func TestPoseMovesTheRobot(t *testing.T) {
 		}
 	}
 	eventually(t, "the robot at (-1, 5) again", stands(-1, 5, -2))
+	g.send("command", `{"requestId":"s","command":"stateRequest"}`)
+	at := g.awaitState(func(s payload.State) bool { return s.Position != nil && math.Abs(s.Position.X+1) < 1e-3 }).Position
+	if seen := scene(); at.Frame != "map" || at.Epoch == 0 || at.Epoch != seen.Epoch || math.Abs(at.Y-5) > 1e-3 {
+		t.Errorf("state says %+v, scene epoch %d", at, seen.Epoch)
+	}
 }
 
 func TestCommands(t *testing.T) {

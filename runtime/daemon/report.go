@@ -74,7 +74,7 @@ func (d *daemon) tell(ctx context.Context) error {
 // changed compares what matters of two states: not the counters and rates that always move.
 func changed(a, b payload.State) bool {
 	for _, s := range []*payload.State{&a, &b} {
-		s.UptimeSeconds, s.ObservationRateHz, s.Link, s.Device = 0, 0, payload.LinkState{}, nil
+		s.UptimeSeconds, s.ObservationRateHz, s.Link, s.Device, s.Position = 0, 0, payload.LinkState{}, nil, nil
 		cameras := make([]payload.CameraState, len(s.Cameras))
 		for i, c := range s.Cameras {
 			cameras[i] = payload.CameraState{Name: c.Name, State: c.State, Reconnects: c.Reconnects, LastError: c.LastError}
@@ -97,6 +97,7 @@ func (d *daemon) state() payload.State {
 	c := d.capture.Stats()
 	up := time.Since(d.started).Seconds()
 	reason, _, device := d.condition.read()
+	snap := d.memory.Snapshot()
 	s := payload.State{
 		Health: payload.HealthOK, Step: d.step(), StepReason: reason, Device: device, UptimeSeconds: math.Round(up*10) / 10,
 		ObservationRateHz: math.Round(float64(d.observations.Load())/max(up, 1)*100) / 100,
@@ -104,7 +105,7 @@ func (d *daemon) state() payload.State {
 			Name: d.cfg.Cameras[0].Name, State: cameraStates[c.State], FPS: math.Round(c.FPS*10) / 10, Skipped: c.Skipped,
 			Reconnects: c.Reconnects, Withheld: c.Withheld, Faults: faults(c), LastError: c.LastError,
 		}},
-		PoseSource: string(d.memory.Snapshot().PoseSource),
+		PoseSource: string(snap.PoseSource), Position: position(snap),
 	}
 	d.describe(&s.Runtime)
 	s.Errors = append(d.errors(c, s.StepReason), d.insecurities()...)
@@ -116,6 +117,16 @@ func (d *daemon) state() payload.State {
 		s.Health = payload.HealthDegraded
 	}
 	return s
+}
+
+// position is where the robot is, if it has looked around yet.
+func position(s *scene.Snapshot) *payload.Position {
+	if s.Empty() {
+		return nil
+	}
+	return &payload.Position{
+		Pose2D: payload.Pose2D{X: s.Robot.X, Y: s.Robot.Y, Yaw: s.Robot.Yaw}, Frame: "map", Epoch: s.Epoch,
+	}
 }
 
 func faults(c camera.CaptureStats) payload.CameraFaults {
@@ -187,7 +198,7 @@ func (d *daemon) publishScene(seq uint64) uint64 {
 		return seq
 	}
 	s := payload.Scene{
-		CaptureTime: payload.Time{Time: snap.Wall}, PoseSource: string(snap.PoseSource),
+		Epoch: snap.Epoch, CaptureTime: payload.Time{Time: snap.Wall}, PoseSource: string(snap.PoseSource),
 		Pose: payload.Pose2D{X: snap.Robot.X, Y: snap.Robot.Y, Yaw: snap.Robot.Yaw},
 	}
 	for i := range snap.Seen {

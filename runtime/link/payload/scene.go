@@ -4,7 +4,8 @@ package payload
 type Scene struct {
 	Header
 	Delivery                 // only when scenes are kept
-	Frame       string       `json:"frame"` // always map
+	Frame       string       `json:"frame"`           // always map
+	Epoch       uint32       `json:"epoch,omitempty"` // of the map; see Position
 	CaptureTime Time         `json:"captureTime"`
 	Pose        Pose2D       `json:"pose"` // of base_link in the frame
 	PoseSource  string       `json:"poseSource"`

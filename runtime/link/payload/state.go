@@ -21,9 +21,10 @@ type State struct {
 	ObservationRateHz float64       `json:"observationRateHz"`
 	Cameras           []CameraState `json:"cameras"`
 	Runtime           RuntimeState  `json:"runtime"`
-	PoseSource        string        `json:"poseSource"` // where the map frame comes from: odometry, visual or none
-	Link              LinkState     `json:"link"`       // filled by the link
-	Outbox            Outbox        `json:"outbox"`     // filled by the link
+	PoseSource        string        `json:"poseSource"`         // where the map frame comes from: odometry, visual or none
+	Position          *Position     `json:"position,omitempty"` // of base_link; absent before the first observation
+	Link              LinkState     `json:"link"`               // filled by the link
+	Outbox            Outbox        `json:"outbox"`             // filled by the link
 	Device            *Device       `json:"device,omitempty"`
 	Errors            []Error       `json:"errors"` // empty when all is well
 }
@@ -32,6 +33,13 @@ type State struct {
 func (s *State) Stamp(header Header) {
 	s.Header = header
 	s.Cameras, s.Runtime.Tried, s.Errors = list(s.Cameras), list(s.Runtime.Tried), list(s.Errors)
+}
+
+// Position is a place on the floor in a map. Two of them compare only when frame and epoch are the same.
+type Position struct {
+	Pose2D
+	Frame string `json:"frame"` // map
+	Epoch uint32 `json:"epoch"` // counts the maps: it rises when coordinates from before mean nothing any more
 }
 
 // CameraState is how one camera does.
