@@ -52,6 +52,7 @@ var levels = map[string]int{
 	"runtime/link/payload/payloadtest": 2,
 	"runtime/eval":                     3,
 	"runtime/fleet":                    2,
+	"runtime/fleet/sim":                3,
 	"runtime/health":                   0,
 	"runtime/link":                     2,
 	"runtime/link/broker":              1,

@@ -33,11 +33,24 @@ func ParseOrder(text string) (Order, error) {
 	return "", fmt.Errorf("order %.40q is not one of trouble, name, heard, temperature, outbox", text)
 }
 
-func (o Order) compare() func(a, b Robot) int {
+// sorted returns the robots in the order. It moves pointers, because robots are large.
+func (o Order) sorted(robots []Robot) []Robot {
 	first := o.first()
-	return func(a, b Robot) int {
-		return cmp.Or(first(&a, &b), strings.Compare(a.Manufacturer, b.Manufacturer), strings.Compare(a.Serial, b.Serial))
+	rows := make([]*Robot, len(robots))
+	for i := range robots {
+		rows[i] = &robots[i]
 	}
+	slices.SortFunc(rows, func(a, b *Robot) int {
+		if c := first(a, b); c != 0 {
+			return c
+		}
+		return cmp.Or(strings.Compare(a.Manufacturer, b.Manufacturer), strings.Compare(a.Serial, b.Serial))
+	})
+	out := make([]Robot, len(rows))
+	for i, row := range rows {
+		out[i] = *row
+	}
+	return out
 }
 
 // first compares before names do.

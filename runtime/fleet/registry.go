@@ -8,7 +8,6 @@ package fleet
 import (
 	"errors"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -245,9 +244,7 @@ func (r *Registry) Stats() Stats {
 // Snapshot returns every robot as it is now, in an order. The caller owns the slice; what its robots point to is
 // shared and never changes.
 func (r *Registry) Snapshot(order Order) []Robot {
-	out := r.all(time.Now())
-	slices.SortFunc(out, order.compare())
-	return out
+	return order.sorted(r.all(time.Now()))
 }
 
 // Robot returns one robot as it is now, and false when it was never heard.

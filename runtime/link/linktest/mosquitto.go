@@ -137,3 +137,6 @@ func (m *Mosquitto) Publish(topic, text string) {
 		m.tb.Fatalf("mosquitto_pub: %v\n%s", err, out)
 	}
 }
+
+// Pid is that of its process.
+func (m *Mosquitto) Pid() int { return m.cmd.Process.Pid }
