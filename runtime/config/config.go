@@ -153,6 +153,8 @@ type Broker struct {
 	URL string `yaml:"url" default:"embedded" required:"true"`
 	// Further nodes of the same cluster, as in url; when a connection fails, another node is tried.
 	Failover []string `yaml:"failover" count:"0..16"`
+	// Quality at which vegad listens: 0 is for NATS clusters, which keep a replicated consumer for each subscription at 1.
+	SubscribeQoS int `yaml:"subscribeQos" default:"1" range:"0..1"`
 	// First level of every topic.
 	Prefix string `yaml:"prefix" default:"vegad" required:"true" pattern:"[A-Za-z0-9_.:-]{1,64}"`
 	// User at the broker.

@@ -78,10 +78,14 @@ type Config struct {
 	KeepAlive    time.Duration // after half as much again of silence the broker calls the robot broken; 0 is 15 s
 	AckTimeout   time.Duration // longest time without an acknowledgement that is owed; 0 is DefaultAckTimeout
 	MaxBackoff   time.Duration // longest wait between two attempts to connect; 0 is 60 s
-	MaxPayload   int           // bytes of the largest message that is read; 0 is payload.MaxMessageBytes, the most
-	Logger       *slog.Logger
-	Handler      Handler
-	Watcher      Watcher // nil refuses standing questions
+	// SubscribeQoS0 spares the broker what it keeps for each QoS 1 subscription: in a NATS cluster a replicated consumer.
+	// A robot's sessions are clean, so that what came while it was away is not delivered either way; what is lost beside
+	// that is what the broker has no room to queue.
+	SubscribeQoS0 bool
+	MaxPayload    int // bytes of the largest message that is read; 0 is payload.MaxMessageBytes, the most
+	Logger        *slog.Logger
+	Handler       Handler
+	Watcher       Watcher // nil refuses standing questions
 
 	// FreshTLS is asked before every connection, so that renewed certificates count; nil uses TLS.
 	FreshTLS func() *tls.Config

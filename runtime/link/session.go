@@ -111,12 +111,16 @@ func (s *session) connection(state payload.ConnectionState) (message, error) {
 // begin subscribes before it says ONLINE, so that who sees ONLINE can ask.
 func (s *session) begin(ctx context.Context) error {
 	c := s.client
+	var qos byte = 1
+	if c.cfg.SubscribeQoS0 {
+		qos = 0
+	}
 	filters := map[string]byte{
-		c.topics.of(askTopic): 1, c.topics.of(watchTopic): 1, c.topics.of(commandTopic): 1, c.topics.of(poseTopic): 0,
-		c.topics.of(connectionTopic): 1, // see receiveConnection
+		c.topics.of(askTopic): qos, c.topics.of(watchTopic): qos, c.topics.of(commandTopic): qos, c.topics.of(poseTopic): 0,
+		c.topics.of(connectionTopic): qos, // see receiveConnection
 	}
 	if c.cfg.ReceiptFrom != "" {
-		filters[c.receiptTopic()] = 1
+		filters[c.receiptTopic()] = qos
 	}
 	denied, err := s.subscribe(ctx, filters)
 	if err != nil {

@@ -38,6 +38,8 @@ type Config struct {
 	Prefix     string
 	AckTimeout time.Duration // 0 is link.DefaultAckTimeout
 
+	SubscribeQoS0 bool // for NATS clusters; see link.Config
+
 	Start            time.Duration // over which the robots start, evenly drawn
 	StateEvery       time.Duration // 0 is 30 s
 	StatsEvery       time.Duration // 0 is 60 s
@@ -119,7 +121,7 @@ func (f *Fleet) newPlayer(n int) (*player, error) {
 	p.client, err = link.New(link.Config{
 		Broker: f.cfg.Broker, Failover: f.cfg.Failover, TLS: f.cfg.TLS, Username: f.cfg.Username, Password: f.cfg.Password,
 		Prefix: f.cfg.Prefix, Manufacturer: p.robot.Manufacturer, Serial: p.robot.Serial, AckTimeout: f.cfg.AckTimeout,
-		Outbox: p.box, Logger: f.cfg.Logger, Handler: p,
+		SubscribeQoS0: f.cfg.SubscribeQoS0, Outbox: p.box, Logger: f.cfg.Logger, Handler: p,
 	})
 	if err != nil {
 		return nil, errors.Join(err, p.box.Close())
