@@ -51,6 +51,7 @@ type Registry struct {
 type entry struct {
 	robot     Robot
 	headerID  uint32             // of the last connection message
+	kept      bool               // all that was heard was kept by the broker
 	since     time.Time          // when it was first heard here
 	questions questions          // of the last statistics
 	blind     string             // which camera delivers nothing, and why, by the last state
@@ -154,6 +155,7 @@ func (r *Registry) apply(id string, change func(*entry), heard, now time.Time) e
 		}
 		e = r.enter(id, now)
 	}
+	e.kept = e.kept && heard.Before(now)
 	r.revision++
 	r.stats.Taken++
 	change(e)
@@ -167,7 +169,7 @@ func (r *Registry) apply(id string, change func(*entry), heard, now time.Time) e
 // enter makes the entry of a robot. Its names are copied, because the topic may be part of a large buffer.
 func (r *Registry) enter(id string, now time.Time) *entry {
 	maker, serial, _ := strings.Cut(strings.Clone(id), "/")
-	e := &entry{since: now, robot: Robot{Manufacturer: maker, Serial: serial, PageURL: r.page(maker, serial)}}
+	e := &entry{since: now, kept: true, robot: Robot{Manufacturer: maker, Serial: serial, PageURL: r.page(maker, serial)}}
 	r.robots[e.robot.ID()] = e
 	return e
 }

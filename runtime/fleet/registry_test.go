@@ -312,6 +312,13 @@ func TestRetainedMessagesAreAsOldAsTheySay(t *testing.T) {
 		if got := take("ahead", future); !got.Equal(time.Now()) {
 			t.Errorf("heard at %v, now is %v", got, time.Now())
 		}
+		if old, ahead := f.robot("old"), f.robot("ahead"); old.Trouble != fleet.Silent || ahead.Trouble != 0 {
+			t.Errorf("the state of an hour ago is %s, that of now %s", old.Trouble, ahead.Trouble)
+		}
+		f.say("old", "state", well())
+		if old := f.robot("old"); old.Trouble != 0 {
+			t.Errorf("one that speaks now is %s", old.Trouble)
+		}
 	})
 }
 

@@ -145,7 +145,7 @@ func (e *entry) judged(now, listening time.Time, silentAfter time.Duration) Robo
 	case payload.Offline:
 		f.note(true, Stopped, "stopped in order")
 	case payload.Online, "":
-		if silent := silence(now, r.LastHeard, e.since, listening); silent > silentAfter {
+		if silent := e.silence(now, listening); silent > silentAfter {
 			f.note(true, Silent, "not heard for "+silent.Round(time.Second).String())
 		}
 	}
@@ -159,9 +159,14 @@ func (e *entry) judged(now, listening time.Time, silentAfter time.Duration) Robo
 	return r
 }
 
-// silence is for how long a robot could have been heard, and was not.
-func silence(now, heard, since, listening time.Time) time.Duration {
-	return min(now.Sub(heard), now.Sub(since), now.Sub(listening))
+// silence is for how long a robot could have been heard, and was not. A state that the broker has kept says itself when
+// the robot was last heard, since a newer one would have taken its place.
+func (e *entry) silence(now, listening time.Time) time.Duration {
+	heard := now.Sub(e.robot.LastHeard)
+	if e.kept && e.robot.Health != "" {
+		return heard
+	}
+	return min(heard, now.Sub(e.since), now.Sub(listening))
 }
 
 func (e *entry) judgeHealth(f *finding) {
