@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"os"
@@ -12,10 +13,9 @@ import (
 	"github.com/vega-edge/vegad/runtime/link/payload"
 )
 
-// brokerFlags say how to reach a robot's broker, for those who ask and command.
-type brokerFlags struct {
+// lineFlags say how to reach a broker.
+type lineFlags struct {
 	Broker string `default:"mqtt://127.0.0.1:1883" env:"VEGAD_BROKER" help:"The robot's broker."`
-	Robot  string `placeholder:"MAKER/SERIAL" env:"VEGAD_ROBOT" help:"Which; needless when there is one."`
 	Prefix string `default:"vegad" help:"First level of the topics."`
 	CA     string `name:"ca" placeholder:"FILE" env:"VEGAD_CA" help:"Authorities of the broker's certificate, PEM."`
 	Cert   string `placeholder:"FILE" env:"VEGAD_CERT" help:"Own certificate, PEM; needs --key."`
@@ -23,11 +23,7 @@ type brokerFlags struct {
 }
 
 // Validate checks the flags that kong cannot.
-func (f *brokerFlags) Validate() error {
-	maker, serial, ok := strings.Cut(f.Robot, "/")
-	if f.Robot != "" && (!ok || !payload.ValidID(maker) || !payload.ValidID(serial)) {
-		return fmt.Errorf("--robot %q: must be MANUFACTURER/SERIAL, such as acme/0001", f.Robot)
-	}
+func (f *lineFlags) Validate() error {
 	if (f.Cert == "") != (f.Key == "") {
 		return errors.New("--cert and --key belong together")
 	}
@@ -37,17 +33,45 @@ func (f *brokerFlags) Validate() error {
 	return nil
 }
 
+// tls is what an encrypted link needs; nil is the system's authorities.
+func (f *lineFlags) tls() (*tls.Config, error) {
+	if f.CA+f.Cert == "" {
+		return nil, nil //nolint:nilnil // nothing is a configuration, too
+	}
+	store, err := certificate.Open(certificate.Files{Authorities: f.CA, Certificate: f.Cert, Key: f.Key}, nil)
+	if err != nil {
+		return nil, err
+	}
+	return store.Client(), nil
+}
+
+// password is that of the broker.
+func (f *lineFlags) password() string { return os.Getenv("VEGAD_BROKER_PASSWORD") }
+
+// brokerFlags say how to reach a robot, for those who ask and command.
+type brokerFlags struct {
+	lineFlags
+	Robot string `placeholder:"MAKER/SERIAL" env:"VEGAD_ROBOT" help:"Which; needless when there is one."`
+}
+
+// Validate checks the flags that kong cannot.
+func (f *brokerFlags) Validate() error {
+	maker, serial, ok := strings.Cut(f.Robot, "/")
+	if f.Robot != "" && (!ok || !payload.ValidID(maker) || !payload.ValidID(serial)) {
+		return fmt.Errorf("--robot %q: must be MANUFACTURER/SERIAL, such as acme/0001", f.Robot)
+	}
+	return f.lineFlags.Validate()
+}
+
 // dial connects and selects the named robot, or the only one that is there.
 func (f *brokerFlags) dial(ctx context.Context) (*link.Asker, link.Robot, error) {
-	config := link.AskerConfig{Broker: f.Broker, Password: os.Getenv("VEGAD_BROKER_PASSWORD"), Prefix: f.Prefix}
-	if f.CA+f.Cert != "" {
-		store, err := certificate.Open(certificate.Files{Authorities: f.CA, Certificate: f.Cert, Key: f.Key}, nil)
-		if err != nil {
-			return nil, link.Robot{}, err
-		}
-		config.TLS = store.Client()
+	security, err := f.tls()
+	if err != nil {
+		return nil, link.Robot{}, err
 	}
-	asker, err := link.Dial(ctx, config)
+	asker, err := link.Dial(ctx, link.AskerConfig{
+		Broker: f.Broker, TLS: security, Password: f.password(), Prefix: f.Prefix,
+	})
 	if err != nil {
 		return nil, link.Robot{}, err
 	}

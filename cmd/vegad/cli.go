@@ -30,6 +30,7 @@ type commands struct {
 	Eval     evalCmd     `cmd:"" help:"Measure a bundle on simulated rooms that nobody trained on."`
 	Cameras  camerasCmd  `cmd:"" help:"List and try cameras."`
 	Model    modelCmd    `cmd:"" help:"Show, verify, sign and install model bundles."`
+	Fleet    fleetCmd    `cmd:"" help:"Watch and simulate many robots."`
 	Engine   engineCmd   `cmd:"" help:"Build, list and verify TensorRT's engines."`
 	Quantize quantizeCmd `cmd:"" help:"Convert networks to int8 and float16."`
 	Room     roomCmd     `cmd:"" help:"Simulated rooms."`
@@ -110,9 +111,14 @@ func (s streams) say(format string, args ...any) { _, _ = fmt.Fprintf(s.out, for
 func (s streams) note(format string, args ...any) { _, _ = fmt.Fprintf(s.err, format, args...) }
 
 // json prints a result for machines.
-func (s streams) json(v any) error {
+func (s streams) json(v any) error { return s.encode(v, "  ") }
+
+// line prints one of many results for machines, in a line of its own.
+func (s streams) line(v any) error { return s.encode(v, "") }
+
+func (s streams) encode(v any, indent string) error {
 	encoder := json.NewEncoder(s.out)
-	encoder.SetIndent("", "  ")
+	encoder.SetIndent("", indent)
 	encoder.SetEscapeHTML(false)
 	if err := encoder.Encode(v); err != nil {
 		return fmt.Errorf("printing the result: %w", err)

@@ -31,6 +31,8 @@ func TestHelp(t *testing.T) {
 		{"model", "install"},
 		{"model", "activate"},
 		{"model", "budget"},
+		{"fleet", "watch"},
+		{"fleet", "sim"},
 		{"engine", "build"},
 		{"engine", "clean"},
 		{"quantize"},

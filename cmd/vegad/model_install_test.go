@@ -11,14 +11,14 @@ import (
 	"github.com/vega-edge/vegad/models/store"
 )
 
-// fleet is a maker's key, and a robot that trusts it.
-type fleet struct{ key, config, store string }
+// maker is its key, and a robot that trusts it.
+type maker struct{ key, config, store string }
 
-func newFleet(t *testing.T) fleet {
+func newFleet(t *testing.T) maker {
 	t.Helper()
 	native(t)
 	dir := t.TempDir()
-	u := fleet{filepath.Join(dir, "maker"), filepath.Join(dir, "config.yaml"), filepath.Join(dir, "store")}
+	u := maker{filepath.Join(dir, "maker"), filepath.Join(dir, "config.yaml"), filepath.Join(dir, "store")}
 	if got := vegad(t, "model", "keygen", u.key); got.code != exitDone {
 		t.Fatal(got.err)
 	}
@@ -30,7 +30,7 @@ func newFleet(t *testing.T) fleet {
 }
 
 // bundle makes a signed bundle of a version.
-func (u fleet) bundle(t *testing.T, version string, edit func(*modeltest.Spec)) string {
+func (u maker) bundle(t *testing.T, version string, edit func(*modeltest.Spec)) string {
 	t.Helper()
 	spec := modeltest.Default()
 	if edit != nil {
@@ -44,7 +44,7 @@ func (u fleet) bundle(t *testing.T, version string, edit func(*modeltest.Spec)) 
 	return dir
 }
 
-func (u fleet) list(t *testing.T) []store.Info {
+func (u maker) list(t *testing.T) []store.Info {
 	t.Helper()
 	var list []store.Info
 	out := vegad(t, "model", "list", "--json", "-c", u.config).out
