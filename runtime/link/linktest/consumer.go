@@ -1,6 +1,7 @@
 package linktest
 
 import (
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -20,17 +21,25 @@ type Consumer struct {
 	Ledger  *Ledger
 	Each    func() // is called before each message; may be nil
 	Session bool   // have the broker keep what comes while it is away
+
+	Further []string    // addresses of other nodes of the broker
+	TLS     *tls.Config // for encrypted ones
+	// LedgerOf is the account of a topic, when Root has wildcards and there are many robots; nil is Ledger.
+	LedgerOf func(topic string) *Ledger
 }
 
 // Start connects, subscribes, and stays until the test ends.
 func (c Consumer) Start(tb testing.TB) {
 	tb.Helper()
 	subscribed := make(chan error, 100)
-	opts := mqtt.NewClientOptions().AddBroker(c.URL).SetClientID("hub").SetProtocolVersion(4).
+	opts := mqtt.NewClientOptions().AddBroker(c.URL).SetTLSConfig(c.TLS).SetClientID("hub").SetProtocolVersion(4).
 		SetAutoReconnect(false).SetConnectTimeout(time.Second).
 		SetConnectRetry(true).SetConnectRetryInterval(20 * time.Millisecond).SetCleanSession(!c.Session).
 		SetKeepAlive(2 * time.Second).SetPingTimeout(time.Second).SetWriteTimeout(500 * time.Millisecond).
 		SetOrderMatters(c.Receipt == "") // a handler that publishes may wait for what only others can bring back
+	for _, url := range c.Further {
+		opts.AddBroker(url)
+	}
 	opts.SetOnConnectHandler(func(client mqtt.Client) {
 		filters := map[string]byte{c.Root + "answer/+": 1, c.Root + "event/+": 1, c.Root + "watch/+": 1}
 		token := client.SubscribeMultiple(filters, c.take)
@@ -104,8 +113,12 @@ func (c Consumer) take(client mqtt.Client, m mqtt.Message) {
 	if !ok {
 		return
 	}
-	class, _, _ := strings.Cut(strings.TrimPrefix(m.Topic(), c.Root), "/")
-	c.Ledger.Take(Name{b.BootID, b.Seq}, id, class)
+	class := strings.Split(m.Topic(), "/")[strings.Count(c.Root, "/")]
+	ledger := c.Ledger
+	if c.LedgerOf != nil {
+		ledger = c.LedgerOf(m.Topic())
+	}
+	ledger.Take(Name{b.BootID, b.Seq}, id, class)
 	if c.Receipt != "" {
 		client.Publish(c.Root+"receipt/"+c.Receipt, 1, false, fmt.Sprintf(`{"bootId":%q,"seq":[%d]}`, b.BootID, b.Seq))
 	}

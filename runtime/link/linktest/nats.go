@@ -14,31 +14,46 @@ import (
 // NATS is a cluster of NATS servers that speak MQTT, each a process of its own with its own folder.
 type NATS struct {
 	tb      testing.TB
-	program string
+	command func(conf string) *exec.Cmd
 	nodes   []*natsNode
 }
 
+// NATSNode is the configuration of a node, and what it says of its ports and its log.
+type NATSNode struct {
+	Conf, Log     string // files
+	MQTT, Monitor string // ports
+}
+
 type natsNode struct {
-	conf, log string
-	mqtt      string
-	monitor   string
-	cmd       *exec.Cmd
+	NATSNode
+	cmd *exec.Cmd
 }
 
 // StartNATS starts a cluster of so many nodes and returns when every one of them takes MQTT clients. VEGAD_NATS names
 // the program; without it the test is skipped.
 func StartNATS(tb testing.TB, nodes int) *NATS {
 	tb.Helper()
-	n := &NATS{tb: tb, program: os.Getenv("VEGAD_NATS")}
-	if n.program == "" {
+	program := os.Getenv("VEGAD_NATS")
+	if program == "" {
 		tb.Skip("VEGAD_NATS does not name a nats-server: type make faults, which builds one")
 	}
 	routes := make([]string, nodes)
 	for i := range routes {
 		routes[i] = FreePort(tb)
 	}
-	for i := range nodes {
-		n.nodes = append(n.nodes, n.configure(i, routes))
+	files := make([]NATSNode, nodes)
+	for i := range files {
+		files[i] = configure(tb, i, routes)
+	}
+	return StartNATSNodes(tb, files, func(conf string) *exec.Cmd { return exec.Command(program, "-c", conf) })
+}
+
+// StartNATSNodes starts nodes that are configured, by a command for the name of the file.
+func StartNATSNodes(tb testing.TB, files []NATSNode, command func(conf string) *exec.Cmd) *NATS {
+	tb.Helper()
+	n := &NATS{tb: tb, command: command}
+	for _, file := range files {
+		n.nodes = append(n.nodes, &natsNode{NATSNode: file})
 	}
 	tb.Cleanup(func() {
 		for i := range n.nodes {
@@ -48,20 +63,21 @@ func StartNATS(tb testing.TB, nodes int) *NATS {
 			n.tell()
 		}
 	})
-	for i := range nodes {
+	for i := range n.nodes {
 		n.start(i)
 	}
-	for i := range nodes {
+	for i := range n.nodes {
 		n.await(i)
 	}
 	return n
 }
 
-func (n *NATS) configure(i int, routes []string) *natsNode {
-	dir := n.tb.TempDir()
-	node := &natsNode{
-		conf: filepath.Join(dir, "nats.conf"), log: filepath.Join(dir, "nats.log"),
-		mqtt: FreePort(n.tb), monitor: FreePort(n.tb),
+func configure(tb testing.TB, i int, routes []string) NATSNode {
+	tb.Helper()
+	dir := tb.TempDir()
+	node := NATSNode{
+		Conf: filepath.Join(dir, "nats.conf"), Log: filepath.Join(dir, "nats.log"),
+		MQTT: FreePort(tb), Monitor: FreePort(tb),
 	}
 	urls := make([]string, len(routes))
 	for j, port := range routes {
@@ -75,10 +91,10 @@ jetstream { store_dir: %q, max_mem: 64MB, max_file: 1GB, sync_interval: always }
 mqtt { listen: "127.0.0.1:%s", ack_wait: "5s", max_ack_pending: 8000, stream_replicas: %d, consumer_replicas: %d,
   consumer_memory_storage: true }
 cluster { name: hub, listen: "127.0.0.1:%s", routes: [%s] }
-`, i, FreePort(n.tb), node.monitor, node.log, dir, node.mqtt, len(routes), len(routes), routes[i],
+`, i, FreePort(tb), node.Monitor, node.Log, dir, node.MQTT, len(routes), len(routes), routes[i],
 		strings.Join(urls, ", "))
-	if err := os.WriteFile(node.conf, []byte(text), 0o600); err != nil {
-		n.tb.Fatal(err)
+	if err := os.WriteFile(node.Conf, []byte(text), 0o600); err != nil {
+		tb.Fatal(err)
 	}
 	return node
 }
@@ -86,7 +102,7 @@ cluster { name: hub, listen: "127.0.0.1:%s", routes: [%s] }
 func (n *NATS) start(i int) {
 	n.tb.Helper()
 	node := n.nodes[i]
-	node.cmd = exec.Command(n.program, "-c", node.conf)
+	node.cmd = n.command(node.Conf)
 	if err := node.cmd.Start(); err != nil {
 		n.tb.Fatal(err)
 	}
@@ -96,7 +112,7 @@ func (n *NATS) start(i int) {
 func (n *NATS) await(i int) {
 	n.tb.Helper()
 	Within(n.tb, 2*time.Minute, fmt.Sprintf("NATS node %d", i), func() bool { return n.healthy(i) })
-	awaitPort(n.tb, "NATS", n.nodes[i].mqtt)
+	awaitPort(n.tb, "NATS", n.nodes[i].MQTT)
 }
 
 // Kill ends a node as a power cut would. It may be called again.
@@ -118,7 +134,7 @@ func (n *NATS) Restart(i int) {
 func (n *NATS) Addrs(first int) []string {
 	out := make([]string, 0, len(n.nodes))
 	for i := range n.nodes {
-		out = append(out, "127.0.0.1:"+n.nodes[(first+i)%len(n.nodes)].mqtt)
+		out = append(out, "127.0.0.1:"+n.nodes[(first+i)%len(n.nodes)].MQTT)
 	}
 	return out
 }
@@ -126,15 +142,15 @@ func (n *NATS) Addrs(first int) []string {
 // tell prints the ends of the logs.
 func (n *NATS) tell() {
 	for _, node := range n.nodes {
-		data, _ := os.ReadFile(node.log)
-		n.tb.Logf("%s:\n%s", node.log, data[max(0, len(data)-3000):])
+		data, _ := os.ReadFile(node.Log)
+		n.tb.Logf("%s:\n%s", node.Log, data[max(0, len(data)-3000):])
 	}
 }
 
 func (n *NATS) healthy(i int) bool {
 	client := http.Client{Timeout: time.Second}
 	defer client.CloseIdleConnections()
-	reply, err := client.Get("http://127.0.0.1:" + n.nodes[i].monitor + "/healthz")
+	reply, err := client.Get("http://127.0.0.1:" + n.nodes[i].Monitor + "/healthz")
 	if err != nil {
 		return false
 	}
