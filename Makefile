@@ -27,6 +27,10 @@ ROOMS ?= 100
 # make measure-page: how long each phase takes
 PAGE_SECONDS ?= 60
 
+# make fleet-sim: sizes of the fleets, and how long each is measured
+FLEETS        ?= 100 1000 5000
+FLEET_SECONDS ?= 120
+
 # Debian packages that only the tests need: a foreign MQTT broker and client, films of real cameras, an RTSP server, and
 # what trains a bundle of toy size.
 export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2-gst-rtsp-server-1.0 \
@@ -35,7 +39,7 @@ export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano bundles bench-quant measure \
-	onnxruntime-gpu gpu-test fuzz vuln sbom reproducible faults soak bare-test browser-test setup-browser measure-page clean
+	onnxruntime-gpu gpu-test fuzz vuln sbom reproducible faults soak fleet-sim bare-test browser-test setup-browser measure-page clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -146,6 +150,13 @@ soak: export VEGAD_REQUIRE_MOSQUITTO := 1
 soak: setup-test build ## run the daemon while things fail; goroutines, files and memory stay flat (SOAK_SECONDS=3600)
 	@VEGAD_SOAK='$(SOAK_SECONDS)' VEGAD_BUNDLE='$(BUNDLE)' $(RUN) \
 		go test -count=1 -timeout 0 -run '^TestSoak$$' -v -tags '$(TAGS)' ./runtime/daemon
+
+fleet-sim: export VEGAD_REQUIRE_MOSQUITTO := 1
+fleet-sim: setup-test ## measure what fleets cost mosquitto, and who simulates and watches them (FLEETS="100 1000 5000")
+	@$(RUN) go test -count=1 -run TenThousand -bench 'Take|Snapshot' -v ./runtime/fleet
+	@$(RUN) go test -count=1 -run '^$$' -bench FleetPicture -tags '$(TAGS)' ./cmd/vegad
+	@VEGAD_FLEET_SIM='$(FLEETS)' VEGAD_FLEET_SECONDS='$(FLEET_SECONDS)' $(RUN) \
+		go test -count=1 -timeout 0 -run '^TestFleetSim$$' -v ./runtime/fleet/sim
 
 clean: ## remove the programs; what was fetched stays in build/
 	@rm -rf bin

@@ -2,6 +2,7 @@ package sim_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -199,6 +200,25 @@ func TestFeedFitsTheSchemas(t *testing.T) {
 		}
 		for _, m := range all {
 			payloadtest.Check(t, m.Topic[strings.LastIndexByte(m.Topic, '/')+1:], m.Payload)
+		}
+	}
+}
+
+// TestMessageSizes prints how large a robot's messages are, and holds that they are no caricature of a real one's.
+func TestMessageSizes(t *testing.T) {
+	r := sim.NewRobot(1, 1, 0)
+	_, answer := r.Answer()
+	for name, message := range map[string]any{
+		"factsheet": r.Factsheet(), "state": r.State(time.Minute), "stats": r.Stats(time.Minute), "answer": answer,
+		"scene": r.Scene(),
+	} {
+		data, err := json.Marshal(message)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Logf("%-9s %5d bytes", name, len(data))
+		if len(data) < 800 {
+			t.Errorf("%s has only %d bytes: %s", name, len(data), data)
 		}
 	}
 }
