@@ -208,10 +208,15 @@ func TestFeedFitsTheSchemas(t *testing.T) {
 func TestMessageSizes(t *testing.T) {
 	r := sim.NewRobot(1, 1, 0)
 	_, answer := r.Answer()
-	for name, message := range map[string]any{
-		"factsheet": r.Factsheet(), "state": r.State(time.Minute), "stats": r.Stats(time.Minute), "answer": answer,
-		"scene": r.Scene(),
+	answer.Delivery = payload.Delivery{BootID: "6b0f4c1d2a3e5f70", Seq: 1000, Replayed: true}
+	sheet, state, stats, scene := r.Factsheet(), r.State(time.Minute), r.Stats(time.Minute), r.Scene()
+	for name, message := range map[string]interface{ Stamp(payload.Header) }{
+		"factsheet": &sheet, "state": &state, "stats": &stats, "answer": &answer, "scene": &scene,
 	} {
+		message.Stamp(payload.Header{
+			HeaderID: 1000, Timestamp: payload.Time{Time: time.Now()}, Version: payload.Version,
+			Manufacturer: r.Manufacturer, SerialNumber: r.Serial,
+		})
 		data, err := json.Marshal(message)
 		if err != nil {
 			t.Fatal(err)
