@@ -45,7 +45,27 @@ func (m machine) examineBroker(ctx context.Context, cfg config.Config) []finding
 			return findings
 		}
 	}
-	return append(findings, tryBroker(ctx, cfg, security)...)
+	findings = append(findings, tryBroker(ctx, cfg, security)...)
+	return append(findings, tryNodes(ctx, cfg.Broker, security)...)
+}
+
+// tryNodes connects to the further nodes of the broker's cluster, which otherwise are tried only when there is need.
+func tryNodes(ctx context.Context, b config.Broker, security *tls.Config) []finding {
+	var findings []finding
+	for _, node := range b.Failover {
+		asker, err := link.Dial(ctx, link.AskerConfig{
+			Broker: node, TLS: security, Username: b.Username, Password: b.Password.Reveal(), Prefix: b.Prefix,
+		})
+		if err == nil {
+			err = asker.Close()
+		}
+		if err != nil {
+			findings = append(findings, warn("node", err.Error(), "the robot could not fail over to it"))
+			continue
+		}
+		findings = append(findings, ok("node", node+" lets us in"))
+	}
+	return findings
 }
 
 // tryBroker connects as this robot's clients do.

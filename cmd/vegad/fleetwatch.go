@@ -24,7 +24,7 @@ type fleetWatchCmd struct {
 	Wait    time.Duration `default:"10s" help:"With --once: longest time to listen (${default})."`
 	Scenes  bool          `help:"Take positions from scenes, too: they are fresher, and by far the largest messages."`
 	Page    string        `placeholder:"URL" help:"Address of robots' pages, with {manufacturer} and {serial} in it."`
-	JSON    bool          `name:"json" help:"Print JSON: with --once an object, otherwise a line for each robot with news."`
+	JSON    bool          `name:"json" help:"Print JSON: with --once an object, else a line for each robot with news."`
 
 	troubles fleet.Trouble // of Trouble
 	any      bool          // Trouble was given
