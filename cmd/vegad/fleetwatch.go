@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -118,7 +119,7 @@ func (w *watch) picture() fleetPicture {
 	connected, problem := w.listener.Connected()
 	stats := w.registry.Stats()
 	out := fleetPicture{
-		Broker: w.listener.Broker(), Connected: connected, Counts: map[string]int{}, Robots: []fleet.Robot{},
+		Broker: w.listener.Broker(), Connected: connected, Counts: map[string]int{},
 		Messages: stats.Taken, Refused: stats.Refused + stats.NoRoom,
 	}
 	if problem != nil {
@@ -126,12 +127,14 @@ func (w *watch) picture() fleetPicture {
 	}
 	all := w.registry.Snapshot(fleet.Order(w.Sort))
 	out.Known = len(all)
+	counts := map[fleet.Trouble]int{}
 	for i := range all {
-		out.Counts[all[i].Trouble.Worst().String()]++
-		if w.wants(&all[i]) {
-			out.Robots = append(out.Robots, all[i])
-		}
+		counts[all[i].Trouble.Worst()]++
 	}
+	for trouble, n := range counts {
+		out.Counts[trouble.String()] = n
+	}
+	out.Robots = slices.DeleteFunc(all, func(r fleet.Robot) bool { return !w.wants(&r) })
 	return out
 }
 

@@ -127,16 +127,18 @@ type figures struct {
 	brokerMiB, playerMiB     float64
 	watchingMiB              float64
 	connect                  time.Duration
+	reconnects               uint64 // in the window; any mean that the fleet was not at rest
 }
 
 func (f *figures) line() string {
-	return fmt.Sprintf("| %d | %v | %.0f | %.0f | %.2f %% | %.2f %% | %.2f %% | %.0f MiB | %.0f MiB | %.0f MiB |\n",
+	return fmt.Sprintf("| %d | %v | %.0f | %.0f | %.2f %% | %.2f %% | %.2f %% | %.0f MiB | %.0f MiB | %.0f MiB | %d |\n",
 		f.robots, f.ack, float64(f.robots)/(f.ack.Seconds()/2), f.messages, f.broker, f.player, f.watching, f.brokerMiB,
-		f.playerMiB, f.watchingMiB)
+		f.playerMiB, f.watchingMiB, f.reconnects)
 }
 
 const tableHead = "| robots | ackTimeout | probes/s | messages/s | broker, of a core per 1000 | " +
-	"simulator, the same | watcher, the same | broker | simulator | watcher |\n|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+	"simulator, the same | watcher, the same | broker | simulator | watcher | reconnects |\n" +
+	"|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 
 // measure plays a fleet against mosquitto for a window after everything has settled.
 func measure(t *testing.T, robots int, ack, window time.Duration) figures {
@@ -161,21 +163,21 @@ func measure(t *testing.T, robots int, ack, window time.Duration) figures {
 	}
 	linktest.Within(t, time.Minute, "the watcher to know all", func() bool { n, _ := w.now(); return n == robots })
 	out := figures{robots: robots, ack: cmp.Or(ack, link.DefaultAckTimeout), connect: time.Since(began)}
-	read := func() (count uint64, self, broke, watched use) {
-		c := f.Count()
+	read := func() (count sim.Count, self, broke, watched use) {
 		_, watched = w.now()
 		self = use{time.Duration(ownSeconds() * float64(time.Second)), resident(os.Getpid())}
-		return c.Made, self, use{seconds(t, broker.Pid()), resident(broker.Pid())}, watched
+		return f.Count(), self, use{seconds(t, broker.Pid()), resident(broker.Pid())}, watched
 	}
-	made, self, broke, watched := read()
+	before, self, broke, watched := read()
 	from := time.Now()
 	<-time.After(window)
-	made2, self2, broke2, watched2 := read()
+	after, self2, broke2, watched2 := read()
 	span, thousands := time.Since(from), float64(robots)/1000
-	out.messages = float64(made2-made) / span.Seconds()
+	out.messages = float64(after.Made-before.Made) / span.Seconds()
 	out.broker, out.brokerMiB = broke2.since(broke, span)/thousands, broke2.mib
 	out.player, out.playerMiB = self2.since(self, span)/thousands, self2.mib
 	out.watching, out.watchingMiB = watched2.since(watched, span)/thousands, watched2.mib
+	out.reconnects = after.Connections - before.Connections
 	if c := f.Count(); c.Connected != robots || c.Dropped != 0 {
 		t.Errorf("%d of %d robots are connected at the end, %d messages were dropped", c.Connected, robots, c.Dropped)
 	}
@@ -224,5 +226,6 @@ func enter(out *benchtest.Results, f *figures) {
 	out.Add(name+"broker's memory", f.brokerMiB, "MiB")
 	out.Add(name+"simulator's memory", f.playerMiB, "MiB")
 	out.Add(name+"watcher's memory", f.watchingMiB, "MiB")
+	out.Add(name+"reconnects", float64(f.reconnects), "")
 	out.Add(name+"all connected after", f.connect.Seconds(), "s")
 }
