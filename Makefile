@@ -27,8 +27,9 @@ ROOMS ?= 100
 # make measure-page: how long each phase takes
 PAGE_SECONDS ?= 60
 
-# make fleet-sim: sizes of the fleets, and how long each is measured
+# make fleet-sim: sizes of the fleets on mosquitto and on three nodes of NATS, and how long each is measured
 FLEETS        ?= 100 1000 5000
+NATS_FLEETS   ?= 100 500
 FLEET_SECONDS ?= 120
 
 # Debian packages that only the tests need: a foreign MQTT broker and client, films of real cameras, an RTSP server, and
@@ -152,10 +153,10 @@ soak: setup-test build ## run the daemon while things fail; goroutines, files an
 		go test -count=1 -timeout 0 -run '^TestSoak$$' -v -tags '$(TAGS)' ./runtime/daemon
 
 fleet-sim: export VEGAD_REQUIRE_MOSQUITTO := 1
-fleet-sim: setup-test ## measure what fleets cost mosquitto, and who simulates and watches them (FLEETS="100 1000 5000")
+fleet-sim: setup-test ## measure what fleets cost brokers, and who simulates and watches them (FLEETS="100 1000 5000")
 	@$(RUN) go test -count=1 -run TenThousand -bench 'Take|Snapshot' -v ./runtime/fleet
 	@$(RUN) go test -count=1 -run '^$$' -bench FleetPicture -tags '$(TAGS)' ./cmd/vegad
-	@VEGAD_FLEET_SIM='$(FLEETS)' VEGAD_FLEET_SECONDS='$(FLEET_SECONDS)' $(RUN) \
+	@VEGAD_FLEET_SIM='$(FLEETS)' VEGAD_FLEET_CLUSTER='$(NATS_FLEETS)' VEGAD_FLEET_SECONDS='$(FLEET_SECONDS)' .make/nats \
 		go test -count=1 -timeout 0 -run '^TestFleetSim$$' -v ./runtime/fleet/sim
 
 clean: ## remove the programs; what was fetched stays in build/

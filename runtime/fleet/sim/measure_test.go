@@ -120,37 +120,77 @@ func (w *watcher) now() (robots int, u use) {
 
 // figures are those of one size. Shares are per cent of a core for a thousand robots.
 type figures struct {
-	robots                   int
-	ack                      time.Duration
-	messages                 float64 // a second
-	broker, player, watching float64
-	brokerMiB, playerMiB     float64
-	watchingMiB              float64
-	connect                  time.Duration
-	reconnects               uint64 // in the window; any mean that the fleet was not at rest
+	broker                    string
+	robots                    int
+	ack                       time.Duration
+	messages                  float64 // a second
+	serving, player, watching float64
+	servingMiB, playerMiB     float64
+	watchingMiB               float64
+	connect                   time.Duration
+	reconnects                uint64 // in the window; any mean that the fleet was not at rest
 }
 
 func (f *figures) line() string {
-	return fmt.Sprintf("| %d | %v | %.0f | %.0f | %.2f %% | %.2f %% | %.2f %% | %.0f MiB | %.0f MiB | %.0f MiB | %d |\n",
-		f.robots, f.ack, float64(f.robots)/(f.ack.Seconds()/2), f.messages, f.broker, f.player, f.watching, f.brokerMiB,
-		f.playerMiB, f.watchingMiB, f.reconnects)
+	return fmt.Sprintf("| %s | %d | %v | %.0f | %.0f | %.2f %% | %.2f %% | %.2f %% | %.0f | %.0f | %.0f | %d |\n",
+		f.broker, f.robots, f.ack, float64(f.robots)/(f.ack.Seconds()/2), f.messages, f.serving, f.player, f.watching,
+		f.servingMiB, f.playerMiB, f.watchingMiB, f.reconnects)
 }
 
-const tableHead = "| robots | ackTimeout | probes/s | messages/s | broker, of a core per 1000 | " +
-	"simulator, the same | watcher, the same | broker | simulator | watcher | reconnects |\n" +
-	"|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
+const tableHead = "| broker | robots | ackTimeout | probes/s | messages/s | broker, of a core per 1000 | " +
+	"simulator, the same | watcher, the same | broker, MiB | simulator, MiB | watcher, MiB | reconnects |\n" +
+	"|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n"
 
-// measure plays a fleet against mosquitto for a window after everything has settled.
-func measure(t *testing.T, robots int, ack, window time.Duration) figures {
+// server is a broker in processes of its own.
+type server struct {
+	name string
+	urls []string
+	pids []int
+}
+
+func startMosquitto(t *testing.T) server {
+	m := linktest.StartMosquitto(t, "")
+	return server{"mosquitto", []string{m.URL()}, []int{m.Pid()}}
+}
+
+// startCluster starts three nodes of NATS, whose shares are summed.
+func startCluster(t *testing.T) server {
+	n := linktest.StartNATS(t, 3)
+	s := server{name: "NATS, three nodes", pids: n.Pids()}
+	for _, addr := range n.Addrs(0) {
+		s.urls = append(s.urls, "mqtt://"+addr)
+	}
+	return s
+}
+
+// startsPerSecond is how many robots it takes in a second without falling behind.
+func (s server) startsPerSecond() time.Duration {
+	if len(s.urls) > 1 {
+		return 20
+	}
+	return 500
+}
+
+func (s server) use(t *testing.T) (sum use) {
 	t.Helper()
-	broker := linktest.StartMosquitto(t, "")
+	for _, pid := range s.pids {
+		sum.cpu += seconds(t, pid)
+		sum.mib += resident(pid)
+	}
+	return sum
+}
+
+// measure plays a fleet against a broker for a window after everything has settled.
+func measure(t *testing.T, s server, robots int, ack, window time.Duration) figures {
+	t.Helper()
 	w := &watcher{}
 	ended := make(chan error, 1)
 	go func() {
-		ended <- linktest.Child{Env: []string{watcherVariable + "=" + broker.URL()}, Line: w.line}.Run(t)
+		ended <- linktest.Child{Env: []string{watcherVariable + "=" + s.urls[0]}, Line: w.line}.Run(t)
 	}()
 	f, err := sim.New(sim.Config{
-		Robots: robots, Broker: broker.URL(), AckTimeout: ack, Start: max(time.Second, time.Duration(robots)*time.Second/500),
+		Robots: robots, Broker: s.urls[0], Failover: s.urls[1:], SubscribeQoS0: len(s.urls) > 1, AckTimeout: ack,
+		Start:            max(time.Second, time.Duration(robots)*time.Second/s.startsPerSecond()),
 		AnswersPerMinute: 1, Troubled: 0.05, Logger: discard(),
 	})
 	if err != nil {
@@ -162,11 +202,11 @@ func measure(t *testing.T, robots int, ack, window time.Duration) figures {
 		t.Fatal(err)
 	}
 	linktest.Within(t, time.Minute, "the watcher to know all", func() bool { n, _ := w.now(); return n == robots })
-	out := figures{robots: robots, ack: cmp.Or(ack, link.DefaultAckTimeout), connect: time.Since(began)}
+	out := figures{broker: s.name, robots: robots, ack: ack, connect: time.Since(began)}
 	read := func() (count sim.Count, self, broke, watched use) {
 		_, watched = w.now()
 		self = use{time.Duration(ownSeconds() * float64(time.Second)), resident(os.Getpid())}
-		return f.Count(), self, use{seconds(t, broker.Pid()), resident(broker.Pid())}, watched
+		return f.Count(), self, s.use(t), watched
 	}
 	before, self, broke, watched := read()
 	from := time.Now()
@@ -174,7 +214,7 @@ func measure(t *testing.T, robots int, ack, window time.Duration) figures {
 	after, self2, broke2, watched2 := read()
 	span, thousands := time.Since(from), float64(robots)/1000
 	out.messages = float64(after.Made-before.Made) / span.Seconds()
-	out.broker, out.brokerMiB = broke2.since(broke, span)/thousands, broke2.mib
+	out.serving, out.servingMiB = broke2.since(broke, span)/thousands, broke2.mib
 	out.player, out.playerMiB = self2.since(self, span)/thousands, self2.mib
 	out.watching, out.watchingMiB = watched2.since(watched, span)/thousands, watched2.mib
 	out.reconnects = after.Connections - before.Connections
@@ -188,8 +228,9 @@ func measure(t *testing.T, robots int, ack, window time.Duration) figures {
 	return out
 }
 
-// TestFleetSim prints what fleets of some sizes cost this machine. VEGAD_FLEET_SIM lists the sizes, VEGAD_FLEET_SECONDS
-// says how long each is measured; without them a small one shows that it works.
+// TestFleetSim prints what fleets of some sizes cost this machine. VEGAD_FLEET_SIM lists the sizes for mosquitto,
+// VEGAD_FLEET_CLUSTER those for three nodes of NATS, and VEGAD_FLEET_SECONDS says how long each is measured; without
+// them a small one shows that it works.
 func TestFleetSim(t *testing.T) {
 	window, err := time.ParseDuration(cmp.Or(os.Getenv("VEGAD_FLEET_SECONDS"), "2") + "s")
 	if err != nil {
@@ -207,10 +248,19 @@ func TestFleetSim(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, ack := range []time.Duration{link.DefaultAckTimeout, time.Minute} {
-			f := measure(t, robots, ack, window)
+			f := measure(t, startMosquitto(t), robots, ack, window)
 			text += f.line()
 			enter(out, &f)
 		}
+	}
+	for size := range strings.FieldsSeq(os.Getenv("VEGAD_FLEET_CLUSTER")) {
+		robots, err := strconv.Atoi(size)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := measure(t, startCluster(t), robots, time.Minute, window)
+		text += f.line()
+		enter(out, &f)
 	}
 	out.Report(t, root)
 	fmt.Printf("\n%s\n", strings.TrimSuffix(text, "\n"))
@@ -218,12 +268,12 @@ func TestFleetSim(t *testing.T) {
 }
 
 func enter(out *benchtest.Results, f *figures) {
-	name := fmt.Sprintf("%d robots, ackTimeout %v: ", f.robots, f.ack)
+	name := fmt.Sprintf("%s, %d robots, ackTimeout %v: ", f.broker, f.robots, f.ack)
 	out.Add(name+"messages", f.messages, "/s")
-	out.Add(name+"broker", f.broker, "% of a core per 1000 robots")
+	out.Add(name+"broker", f.serving, "% of a core per 1000 robots")
 	out.Add(name+"simulator", f.player, "% of a core per 1000 robots")
 	out.Add(name+"watcher", f.watching, "% of a core per 1000 robots")
-	out.Add(name+"broker's memory", f.brokerMiB, "MiB")
+	out.Add(name+"broker's memory", f.servingMiB, "MiB")
 	out.Add(name+"simulator's memory", f.playerMiB, "MiB")
 	out.Add(name+"watcher's memory", f.watchingMiB, "MiB")
 	out.Add(name+"reconnects", float64(f.reconnects), "")

@@ -139,6 +139,15 @@ func (n *NATS) Addrs(first int) []string {
 	return out
 }
 
+// Pids are those of the nodes' processes.
+func (n *NATS) Pids() []int {
+	out := make([]int, 0, len(n.nodes))
+	for _, node := range n.nodes {
+		out = append(out, node.cmd.Process.Pid)
+	}
+	return out
+}
+
 // tell prints the ends of the logs.
 func (n *NATS) tell() {
 	for _, node := range n.nodes {
