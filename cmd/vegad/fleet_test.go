@@ -215,7 +215,7 @@ func TestFleetWatchDrawsAgain(t *testing.T) {
 		}
 		t.Fatalf("the output ended without %q", text)
 	}
-	await("0 robots")
+	await("connected, 0 robots")
 	startRobot(t, url, "0001", nil)
 	await("1 robots")
 	await("acme/0001")
