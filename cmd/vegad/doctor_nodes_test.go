@@ -20,3 +20,13 @@ func TestDoctorTriesEveryNode(t *testing.T) {
 		t.Errorf("%+v", found[1])
 	}
 }
+
+func TestAnotherBrokerHasOtherNodes(t *testing.T) {
+	file := writeFile(t, "vegad.yaml", "broker: {url: 'mqtt://a:1', failover: ['mqtt://b:1']}\n")
+	for broker, nodes := range map[string]int{"": 1, "mqtt://c:1": 0, "embedded": 0} {
+		cfg, err := settings{Config: file, Broker: broker}.load()
+		if err != nil || len(cfg.Broker.Failover) != nodes {
+			t.Errorf("--broker %q: %v, %v", broker, cfg.Broker.Failover, err)
+		}
+	}
+}

@@ -31,6 +31,9 @@ func (o settings) load() (config.Config, error) {
 		cfg.Cameras = config.Default().Cameras
 		cfg.Cameras[0].URI = o.Camera
 	}
+	if o.Broker != "" {
+		cfg.Broker.Failover = nil // another broker has other nodes
+	}
 	cfg.BundlePinned = o.Bundle != ""
 	for _, over := range []struct {
 		to   *string

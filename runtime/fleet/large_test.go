@@ -56,14 +56,18 @@ func heap() uint64 {
 // TestTenThousandRobots holds what keeping them costs: a second of ten thousand robots is 333 states, 167 statistics
 // and a picture.
 func TestTenThousandRobots(t *testing.T) {
-	messages := told(t, large)
+	robots := large
+	if raceDetector {
+		robots = large / 20
+	}
+	messages := told(t, robots)
 	before := heap()
 	r := fleet.New(fleet.Config{})
 	take(t, r, messages)
 	picture := r.Snapshot(fleet.ByTrouble)
 	used := heap() - before
 	t.Logf("%d robots and one picture of them: %.1f MiB", len(picture), float64(used)/(1<<20))
-	if len(picture) != large || used > maxMemory {
+	if len(picture) != robots || used > maxMemory {
 		t.Errorf("%d robots take %d bytes", len(picture), used)
 	}
 	runtime.KeepAlive(r)
