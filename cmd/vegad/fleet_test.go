@@ -108,7 +108,7 @@ func TestFleetWatchOnNATS(t *testing.T) {
 }
 
 func TestFleetWatchFilters(t *testing.T) {
-	url := startBroker(t)
+	url := linktest.StartMosquitto(t, "").URL()
 	playFleet(t, 30, url)
 	all := watchOnce(t, "--broker", url)
 	holdPicture(t, all, 30)
@@ -135,7 +135,7 @@ func TestFleetWatchFilters(t *testing.T) {
 }
 
 func TestFleetWatchExitCodes(t *testing.T) {
-	url := startBroker(t)
+	url := linktest.StartMosquitto(t, "").URL()
 	startRobot(t, url, "0001", nil)
 	got := vegad(t, "fleet", "watch", "--once", "--broker", url)
 	if got.code != exitDone || got.err != "" {
