@@ -118,8 +118,9 @@ func (c *fleetSimCmd) await(ctx context.Context, fleet *sim.Fleet, shown *progre
 		case err := <-connected:
 			return err
 		case <-tick.C:
-			shown.update("connecting %s %d of %d robots", bar(float64(fleet.Count().Connected), float64(c.Robots)),
-				fleet.Count().Connected, c.Robots)
+			now := fleet.Count()
+			shown.update("connecting %s %d of %d robots%s", bar(float64(now.Connected), float64(c.Robots)), now.Connected,
+				c.Robots, noted(now.Problem != "", ": "+now.Problem))
 		}
 	}
 }

@@ -162,6 +162,7 @@ type Count struct {
 	Published   uint64 // of all kinds, those of the link itself included: acknowledged, or written at QoS 0
 	Dropped     uint64
 	Waiting     int
+	Problem     string // why one of those is not connected that are not; empty before they tried
 }
 
 // Count sums what the robots have done up to now.
@@ -171,6 +172,8 @@ func (f *Fleet) Count() Count {
 		s := p.client.Stats()
 		if s.Connected {
 			c.Connected++
+		} else if s.LastError != "" {
+			c.Problem = s.LastError
 		}
 		c.Connections += s.Connections
 		c.Made += p.made.Load()
@@ -186,13 +189,14 @@ func (f *Fleet) Await(ctx context.Context) error {
 	tick := time.NewTicker(200 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if c := f.Count(); c.Connected == len(f.robots) && c.Published >= 2*uint64(len(f.robots)) {
+		c := f.Count()
+		if c.Connected == len(f.robots) && c.Published >= 2*uint64(len(f.robots)) {
 			return nil
 		}
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			return fmt.Errorf("awaiting %d robots, of which %d are connected: %w", len(f.robots), f.Count().Connected,
+			return fmt.Errorf("awaiting %d robots, of which %d are connected (%s): %w", len(f.robots), c.Connected, c.Problem,
 				context.Cause(ctx))
 		}
 	}

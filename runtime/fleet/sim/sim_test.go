@@ -242,6 +242,20 @@ func TestRobotsAreTheSameAgain(t *testing.T) {
 	}
 }
 
+func TestFleetWithoutBroker(t *testing.T) {
+	f, err := sim.New(sim.Config{Robots: 2, Broker: "mqtt://127.0.0.1:1", Logger: discard()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	start(t, f)
+	linktest.Eventually(t, "the reason", func() bool { return strings.Contains(f.Count().Problem, "refused") })
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if err := f.Await(ctx); err == nil || !strings.Contains(err.Error(), "0 are connected (connecting to") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestFleetsThatCannotBe(t *testing.T) {
 	ok := sim.Config{Robots: 1, Broker: "mqtt://127.0.0.1:1", Logger: discard()}
 	for name, change := range map[string]func(*sim.Config){
