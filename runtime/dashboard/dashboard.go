@@ -11,6 +11,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"net/http"
 	"sync"
@@ -19,6 +20,7 @@ import (
 	"github.com/vega-edge/vegad/camera"
 	"github.com/vega-edge/vegad/runtime/link/payload"
 	"github.com/vega-edge/vegad/runtime/scene"
+	"github.com/vega-edge/vegad/runtime/web"
 )
 
 // Robot is what the page shows. Its methods are called by goroutines of this package.
@@ -43,7 +45,7 @@ type Answerer interface {
 // Config describes a page. Listen, Robot, Answerer, About, Eye and Logger are required.
 type Config struct {
 	Listen     string      // host:port; anything but loopback needs a token
-	Token      string      // what a viewer must know, at least MinToken bytes; empty asks for none
+	Token      string      // what a viewer must know, at least web.MinToken bytes; empty asks for none
 	TLS        *tls.Config // nil serves plain HTTP
 	Hosts      []string    // names, besides IP addresses and localhost, that a browser may use for this robot
 	FPS        float64     // most pictures a second, positive
@@ -54,18 +56,16 @@ type Config struct {
 	Answerer Answerer
 	About    About
 	Eye      Eye
-	Tail     *Tail // the log; nil shows none
+	Tail     *Tail        // the log; nil shows none
+	Metrics  http.Handler // for Prometheus, on /metrics; nil serves none
 	Logger   *slog.Logger
 }
-
-// MinToken is the least length of a token, in bytes.
-const MinToken = 16
 
 // Server serves one page. A nil Server shows nothing, so that a robot without a page needs no special case.
 type Server struct {
 	cfg   Config
 	log   *slog.Logger
-	guard *guard
+	site  *web.Site
 	hub   *hub
 	paint *painter
 	files http.Handler
@@ -73,37 +73,39 @@ type Server struct {
 	observed chan struct{} // capacity 1: memory holds a new observation
 	asked    atomic.Uint64 // numbers the page's questions
 	answers  history
-	address  atomic.Pointer[string]
 	reporter reporter
 	overlays map[Stream]*overlay // belongs to the goroutine of tell
 }
 
 // New checks the configuration; it listens to nothing yet.
 func New(cfg Config) (*Server, error) {
-	local, err := loopback(cfg.Listen)
-	if err != nil {
-		return nil, fmt.Errorf("configuring the dashboard: %w", err)
-	}
+	var err error
 	switch {
 	case cfg.Robot == nil || cfg.Answerer == nil || cfg.Logger == nil:
 		err = errors.New("robot, answerer and logger are required")
 	case cfg.FPS <= 0 || cfg.Width <= 0 || cfg.MaxViewers <= 0:
 		err = errors.New("pictures a second, width and viewers must be positive")
-	case !local && cfg.Token == "":
-		err = fmt.Errorf("%s can be reached from outside: a token is required there", cfg.Listen)
-	case cfg.Token != "" && len(cfg.Token) < MinToken:
-		err = fmt.Errorf("the token is shorter than %d characters", MinToken)
 	}
-	if err != nil {
-		return nil, fmt.Errorf("configuring the dashboard: %w", err)
-	}
-	files, err := assets()
 	if err != nil {
 		return nil, fmt.Errorf("configuring the dashboard: %w", err)
 	}
 	log := cfg.Logger.With("component", "dashboard")
+	page, err := fs.Sub(embedded, "page")
+	if err != nil {
+		return nil, fmt.Errorf("configuring the dashboard: %w", err)
+	}
+	files, err := web.Files(page)
+	if err != nil {
+		return nil, fmt.Errorf("configuring the dashboard: %w", err)
+	}
+	site, err := web.New(web.Config{
+		Listen: cfg.Listen, Token: cfg.Token, TLS: cfg.TLS, Hosts: cfg.Hosts, Section: "dashboard", Logger: log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("configuring the dashboard: %w", err)
+	}
 	return &Server{
-		cfg: cfg, log: log, guard: newGuard(cfg, local), hub: newHub(cfg.MaxViewers),
+		cfg: cfg, log: log, site: site, hub: newHub(cfg.MaxViewers),
 		paint: newPainter(cfg.Eye, cfg.Width, cfg.FPS), files: files,
 		observed: make(chan struct{}, 1), overlays: make(map[Stream]*overlay),
 	}, nil
@@ -112,28 +114,15 @@ func New(cfg Config) (*Server, error) {
 // Run serves the page until ctx ends; then every connection is closed and it returns nil. While the address cannot be
 // had it says so once and keeps trying: a page is no reason to stop a robot.
 func (s *Server) Run(ctx context.Context) error {
-	listener := s.listen(ctx)
-	if listener == nil {
-		return nil
-	}
-	server := s.httpServer()
 	inner, cancel := context.WithCancel(ctx)
 	var tasks sync.WaitGroup
 	tasks.Go(func() { s.show(inner) })
 	tasks.Go(func() { s.tell(inner) })
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(listener) }()
-	var err error
-	select {
-	case <-ctx.Done():
-		err = server.Close()
-		<-served //nolint:errcheck // it only says that it was closed
-	case err = <-served:
-	}
+	err := s.site.Run(ctx, s.routes())
 	cancel()
 	s.hub.close()
 	tasks.Wait()
-	if err != nil && ctx.Err() == nil {
+	if err != nil {
 		return fmt.Errorf("serving the dashboard: %w", err)
 	}
 	return nil
@@ -141,10 +130,10 @@ func (s *Server) Run(ctx context.Context) error {
 
 // URL is where the page is served, and empty until it is.
 func (s *Server) URL() string {
-	if s == nil || s.address.Load() == nil {
+	if s == nil {
 		return ""
 	}
-	return *s.address.Load()
+	return s.site.URL()
 }
 
 // Frame shows a picture if somebody waits for one. It belongs to the goroutine that reads the camera, copies what it

@@ -9,9 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/vega-edge/vegad/runtime/web"
 )
 
 const token = "correct horse battery"
@@ -112,8 +113,6 @@ func TestTokenIsRequired(t *testing.T) {
 	cfg := settings(&robot{})
 	cfg.Listen, cfg.Token = "0.0.0.0:0", token
 	s := serve(t, cfg)
-	address := "http://127.0.0.1:" + s.URL()[strings.LastIndex(s.URL(), ":")+1:]
-	s.address.Store(&address)
 	post := func(r *http.Request) { r.Header.Set("Content-Type", "application/x-www-form-urlencoded") }
 
 	for _, c := range []struct{ method, path string }{
@@ -135,13 +134,12 @@ func TestTokenIsRequired(t *testing.T) {
 	if _, head, _ := request(t, s, "POST", "login", "token=wrong", post); head.Get("Set-Cookie") != "" {
 		t.Error("a wrong token gives a cookie")
 	}
+	var cookie string
 	eventually(t, "the next login", func() bool {
-		s.guard.mu.Lock()
-		defer s.guard.mu.Unlock()
-		return time.Now().After(s.guard.next)
+		_, head, _ := request(t, s, "POST", "login", "token="+strings.ReplaceAll(token, " ", "+"), post)
+		cookie = head.Get("Set-Cookie")
+		return cookie != ""
 	})
-	_, head, _ := request(t, s, "POST", "login", "token="+strings.ReplaceAll(token, " ", "+"), post)
-	cookie := head.Get("Set-Cookie")
 	if !strings.Contains(cookie, "HttpOnly") || !strings.Contains(cookie, "SameSite=Strict") ||
 		strings.Contains(cookie, "horse") {
 		t.Fatalf("cookie %q", cookie)
@@ -155,18 +153,6 @@ func TestTokenIsRequired(t *testing.T) {
 	}
 	if got, _, _ := request(t, s, "POST", "ask", question, header("Authorization", "Bearer "+token)); got != 200 {
 		t.Errorf("with the token itself: status %d", got)
-	}
-}
-
-// TestWrongTokensSlowDown refuses even the right token just after a wrong one: guessing gets five tries a second.
-func TestWrongTokensSlowDown(t *testing.T) {
-	g := newGuard(Config{Token: token}, false)
-	if g.try("wrong") || g.try(token) {
-		t.Fatal("a token was taken at once after a wrong one")
-	}
-	g.next = time.Time{}
-	if !g.try(token) {
-		t.Error("the token is refused")
 	}
 }
 
@@ -209,7 +195,7 @@ func TestHeadersAreStrict(t *testing.T) {
 
 func TestLargeRequestsAreRefused(t *testing.T) {
 	s := serve(t, settings(&robot{}))
-	long := `{"question":"` + strings.Repeat("a", bodyBytes) + `"}`
+	long := `{"question":"` + strings.Repeat("a", web.BodyBytes) + `"}`
 	if got, _, _ := request(t, s, "POST", "ask", long, header("Accept", "*/*")); got != 413 {
 		t.Errorf("a long body: status %d", got)
 	}
@@ -218,7 +204,7 @@ func TestLargeRequestsAreRefused(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = conn.Close() }()
-	_, _ = conn.Write([]byte("GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: " + strings.Repeat("a", 2*headerBytes)))
+	_, _ = conn.Write([]byte("GET / HTTP/1.1\r\nHost: localhost\r\nX-Long: " + strings.Repeat("a", 2*web.HeaderBytes)))
 	reply, _ := io.ReadAll(conn) // it may be cut off, for the server does not read the rest
 	if len(reply) > 0 && !strings.HasPrefix(string(reply), "HTTP/1.1 431 ") {
 		t.Errorf("long headers: %.60s", reply)
@@ -253,7 +239,7 @@ func TestPageIsSelfContained(t *testing.T) {
 		}
 		return nil
 	})
-	if err != nil || count < 10 {
+	if err != nil || count < 9 {
 		t.Errorf("%d files, %v", count, err)
 	}
 }

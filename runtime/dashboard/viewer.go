@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gorilla/websocket"
+
+	"github.com/vega-edge/vegad/runtime/web"
 )
 
 // What a viewer is granted.
@@ -229,7 +231,7 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, fmt.Sprintf("%d viewers look already", s.cfg.MaxViewers), http.StatusServiceUnavailable)
 		return
 	}
-	up := websocket.Upgrader{CheckOrigin: sameOrigin, HandshakeTimeout: writeWithin, WriteBufferSize: 16 << 10}
+	up := websocket.Upgrader{CheckOrigin: web.SameOrigin, HandshakeTimeout: writeWithin, WriteBufferSize: 16 << 10}
 	conn, err := up.Upgrade(w, r, nil)
 	if err != nil {
 		return // the upgrader has answered

@@ -1,4 +1,4 @@
-package dashboard
+package web
 
 import (
 	"crypto/hmac"
@@ -24,11 +24,12 @@ const loginEvery = 200 * time.Millisecond
 // script that posts (refused by origin), a name that an attacker points at this machine (refused by host), and whoever
 // is on the network when the page is bound there (refused without the token).
 type guard struct {
-	local bool // bound to loopback
-	hosts map[string]bool
-	token string
-	https bool
-	cross *http.CrossOriginProtection
+	local   bool   // bound to loopback
+	section string // of the settings that hold hosts
+	hosts   map[string]bool
+	token   string
+	https   bool
+	cross   *http.CrossOriginProtection
 
 	mu   sync.Mutex
 	next time.Time // of a login, after a wrong one
@@ -36,7 +37,7 @@ type guard struct {
 
 func newGuard(cfg Config, local bool) *guard {
 	g := &guard{
-		local: local, hosts: map[string]bool{"localhost": true}, token: cfg.Token, https: cfg.TLS != nil,
+		local: local, section: cfg.Section, hosts: map[string]bool{"localhost": true}, token: cfg.Token, https: cfg.TLS != nil,
 		cross: http.NewCrossOriginProtection(),
 	}
 	for _, name := range cfg.Hosts {
@@ -55,7 +56,7 @@ func loopback(listen string) (bool, error) {
 	return host == "localhost" || (ip != nil && ip.IsLoopback()), nil
 }
 
-// known says whether a Host header names this robot. An address cannot be rebound, a name can.
+// known says whether a Host header names this machine. An address cannot be rebound, a name can.
 func (g *guard) known(host string) bool {
 	name := host
 	if h, _, err := net.SplitHostPort(host); err == nil {
@@ -73,14 +74,14 @@ func (g *guard) wrap(inner http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secure(w.Header())
 		if !g.known(r.Host) {
-			http.Error(w, "this is not a name of this robot; see dashboard.hosts", http.StatusMisdirectedRequest)
+			http.Error(w, "this is not a name of this page; see "+g.section+".hosts", http.StatusMisdirectedRequest)
 			return
 		}
 		if err := g.cross.Check(r); err != nil {
 			http.Error(w, "another site may not use this page", http.StatusForbidden)
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, bodyBytes)
+		r.Body = http.MaxBytesReader(w, r.Body, BodyBytes)
 		inner.ServeHTTP(w, r)
 	})
 }
@@ -97,9 +98,9 @@ func secure(h http.Header) {
 	h.Set("Permissions-Policy", "camera=(), microphone=(), geolocation=()")
 }
 
-// sameOrigin lets only the page itself open the socket: browsers always name the origin, and no other rule of theirs
+// SameOrigin lets only the page itself open the socket: browsers always name the origin, and no other rule of theirs
 // protects sockets. What is no browser need not.
-func sameOrigin(r *http.Request) bool {
+func SameOrigin(r *http.Request) bool {
 	origin := r.Header.Get("Origin")
 	if origin == "" {
 		return true
