@@ -63,6 +63,8 @@ type Config struct {
 	Scene Scene `yaml:"scene"`
 	// The field tester's page.
 	Dashboard Dashboard `yaml:"dashboard"`
+	// Numbers for Prometheus.
+	Metrics Metrics `yaml:"metrics"`
 	// The log on standard error.
 	Log Log `yaml:"log"`
 

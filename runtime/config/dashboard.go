@@ -19,20 +19,28 @@ func (k *checker) dashboard(d Dashboard) {
 	if d.Listen == "" || !d.Served() {
 		return
 	}
-	host, port, err := net.SplitHostPort(d.Listen)
-	n, notNumber := strconv.Atoi(port)
-	if err != nil || notNumber != nil || n < 0 || n > 65535 {
+	local, ok := addressOf(d.Listen)
+	if !ok {
 		k.add("dashboard.listen", fmt.Sprintf("%q is no address: write host:port, or off", clip(d.Listen)))
 		return
 	}
-	ip := net.ParseIP(host)
-	local := host == "localhost" || (ip != nil && ip.IsLoopback())
 	if !local && d.TokenFile == "" {
 		k.add("dashboard.tokenFile", "is missing: "+clip(d.Listen)+" can be reached from outside")
 	}
 	if (d.CertFile == "") != (d.KeyFile == "") {
 		k.add("dashboard", "certFile and keyFile belong together: one of them is missing")
 	}
+}
+
+// addressOf reads host:port and says whether only this machine can reach it; ok is false for what is no address.
+func addressOf(listen string) (local, ok bool) {
+	host, port, err := net.SplitHostPort(listen)
+	n, notNumber := strconv.Atoi(port)
+	if err != nil || notNumber != nil || n < 0 || n > 65535 {
+		return false, false
+	}
+	ip := net.ParseIP(host)
+	return host == "localhost" || (ip != nil && ip.IsLoopback()), true
 }
 
 // readToken fills in the token of the page.

@@ -23,6 +23,7 @@ func (c Config) problems(known places) Problems {
 	k.broker(c.Broker)
 	k.embedded(c.Embedded, c.Broker)
 	k.dashboard(c.Dashboard)
+	k.metrics(c.Metrics)
 	return k.found
 }
 
