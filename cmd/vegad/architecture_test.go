@@ -65,6 +65,7 @@ var levels = map[string]int{
 	"runtime/query":                            1,
 	"runtime/record":                           1,
 	"runtime/scene":                            0,
+	"runtime/metrics":                          2,
 	"runtime/web":                              0,
 	"systemd":                                  0,
 }

@@ -74,7 +74,7 @@ func (c *demoCmd) Run(ctx context.Context, s streams) error {
 		length: time.Duration(c.Seconds * float64(time.Second)),
 	}
 	d.cfg.Broker.URL = "embedded:0" // any free port: a daemon may be running already
-	d.cfg.Dashboard.Listen = "off"
+	d.cfg.Dashboard.Listen, d.cfg.Metrics.Listen = "off", "off"
 	if c.Bundle != "" {
 		d.cfg.Bundle = c.Bundle
 	}

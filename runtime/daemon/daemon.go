@@ -242,6 +242,7 @@ func (d *daemon) serve(ctx context.Context) (err error) {
 	group.Go(func() error { return d.probation(inner) })
 	group.Go(func() error { return d.runErrands(inner) })
 	d.servePage(inner, group)
+	group.Go(func() error { return d.serveMetrics(inner) })
 	err = group.Wait()
 	d.say(d.notify.Stopping())
 	if errors.Is(err, errEnded) || errors.Is(err, errRestart) || ctx.Err() != nil {

@@ -68,7 +68,7 @@ func settings(t *testing.T, uri string) config.Config {
 	cfg := config.Default()
 	cfg.Identity = config.Identity{Manufacturer: "acme", SerialNumber: "r1"}
 	cfg.Bundle, cfg.Threads = modeltest.Write(t, bundleSpec()), 1
-	cfg.Broker.URL, cfg.Dashboard.Listen = "embedded:0", "off"
+	cfg.Broker.URL, cfg.Dashboard.Listen, cfg.Metrics.Listen = "embedded:0", "off", "off"
 	cfg.Cameras[0].URI = uri
 	if err := cfg.Validate(); err != nil {
 		t.Fatal(err)

@@ -39,11 +39,11 @@ func (d *daemon) actions() map[string]action {
 	}
 }
 
-// obedience counts what became of commands since the last statistics.
-type obedience struct{ done, failed, refused, refusedEver atomic.Uint64 }
+// obedience counts what became of commands since the start.
+type obedience struct{ done, failed, refused atomic.Uint64 }
 
-func (o *obedience) take() payload.Obeyed {
-	return payload.Obeyed{Done: o.done.Swap(0), Failed: o.failed.Swap(0), Refused: o.refused.Swap(0)}
+func (o *obedience) read() payload.Obeyed {
+	return payload.Obeyed{Done: o.done.Load(), Failed: o.failed.Load(), Refused: o.refused.Load()}
 }
 
 // HandleCommand judges a command and obeys it.
@@ -51,9 +51,8 @@ func (a *answerer) HandleCommand(ctx context.Context, cmd payload.Command) (stri
 	d := a.d
 	act, err := d.judge(cmd)
 	if err != nil {
-		d.obeyed.refused.Add(1)
 		// Anybody whom the broker lets write can have commands refused; one line each would fill the disk.
-		if n := d.obeyed.refusedEver.Add(1); n&(n-1) == 0 {
+		if n := d.obeyed.refused.Add(1); n&(n-1) == 0 {
 			d.log.Warn("command refused", "request", cmd.RequestID, "err", err, "refused", n)
 		}
 		return "", err

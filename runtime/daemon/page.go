@@ -13,6 +13,7 @@ import (
 
 	"github.com/vega-edge/vegad/camera"
 	"github.com/vega-edge/vegad/runtime/dashboard"
+	"github.com/vega-edge/vegad/runtime/link"
 	"github.com/vega-edge/vegad/runtime/link/payload"
 	"github.com/vega-edge/vegad/runtime/perception"
 	"github.com/vega-edge/vegad/runtime/query"
@@ -49,11 +50,14 @@ func (d *daemon) openPage(cam prepared) error {
 		}
 		security = &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{pair}}
 	}
+	numbers, err := d.metricsHandler()
+	if err != nil {
+		return err
+	}
 	m := &d.bundle.Manifest
-	var err error
 	d.page, err = dashboard.New(dashboard.Config{
 		Listen: c.Listen, Token: c.Token.Reveal(), TLS: security, Hosts: c.Hosts, FPS: c.FPS, Width: c.Width,
-		MaxViewers: c.MaxViewers, Robot: shown{d}, Answerer: shown{d}, Tail: d.tail, Logger: d.log,
+		MaxViewers: c.MaxViewers, Robot: shown{d}, Answerer: shown{d}, Tail: d.tail, Metrics: numbers, Logger: d.log,
 		About: dashboard.About{
 			Version: d.o.Version, Manufacturer: d.cfg.Identity.Manufacturer, Serial: d.cfg.Identity.SerialNumber,
 			Camera: cam.name, Calibrated: d.pipeline.Calibrated(), Bundle: m.Name + " " + m.Version,
@@ -142,12 +146,7 @@ func (s shown) Map(stream dashboard.Stream, buffer []float32) (dashboard.Map, er
 // Report tells how the daemon does now, with what the link adds to its state.
 func (s shown) Report() dashboard.Report {
 	d := s.d
-	state, l := d.state(), d.link.Stats()
-	state.Link = payload.LinkState{
-		Connections: l.Connections, Published: l.Published, Dropped: l.Dropped, Unconfirmed: l.Unconfirmed,
-		Refused: l.Refused,
-	}
-	state.Outbox = d.link.Outbox()
+	state, l := d.fullState()
 	t := d.pipeline.Timing()
 	temperatures, powers := vitals(state.Device)
 	return dashboard.Report{
@@ -163,6 +162,17 @@ func (s shown) Report() dashboard.Report {
 		Temperatures: temperatures, Powers: powers,
 		Standing: d.standing(),
 	}
+}
+
+// fullState is the state with what the link adds to it, and the link's own counters.
+func (d *daemon) fullState() (payload.State, link.Stats) {
+	state, l := d.state(), d.link.Stats()
+	state.Link = payload.LinkState{
+		Connections: l.Connections, Published: l.Published, Dropped: l.Dropped, Unconfirmed: l.Unconfirmed,
+		Refused: l.Refused,
+	}
+	state.Outbox = d.link.Outbox()
+	return state, l
 }
 
 // vitals lists what the machine tells of its heat, in °C, and its power, in W.

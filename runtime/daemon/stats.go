@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vega-edge/vegad/runtime/link/payload"
+	"github.com/vega-edge/vegad/runtime/metrics"
 )
 
 // stageSamples bounds what is kept of a stage between two statistics: the newest.
@@ -18,6 +19,7 @@ type stage struct {
 	mu      sync.Mutex
 	count   uint64
 	samples []float64 // milliseconds
+	ever    metrics.Histogram
 }
 
 func (s *stage) add(d time.Duration) {
@@ -29,6 +31,14 @@ func (s *stage) add(d time.Duration) {
 		s.samples[s.count%stageSamples] = milliseconds(d)
 	}
 	s.count++
+	s.ever.Observe(d)
+}
+
+// all returns what was measured since the start.
+func (s *stage) all() metrics.Histogram {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ever
 }
 
 // take returns what was measured since the last call.
@@ -66,10 +76,10 @@ func (h *hourly) grown(now time.Time, value uint64) uint64 {
 	return value - min(value, h.marks[0].value)
 }
 
-// meter gathers what the statistics tell.
+// meter gathers what the statistics and the metrics tell.
 type meter struct {
 	encode, observe, head, question       stage
-	answered, abstained, refused, expired atomic.Uint64
+	answered, abstained, refused, expired atomic.Uint64 // since the start
 
 	last             time.Time // of what follows: when the last statistics were made
 	frames, looks    uint64
@@ -77,6 +87,8 @@ type meter struct {
 	suppressed       uint64
 	written, commits uint64
 	steps            uint64
+	questions        payload.Asked
+	commands         payload.Obeyed
 	camera, broker   hourly
 }
 
@@ -101,6 +113,7 @@ func (d *daemon) publishStats(now time.Time) {
 	frames, looks := d.frames.Load(), d.observations.Load()
 	suppressed := d.suppressed.Load()
 	_, steps, device := d.condition.read()
+	asked, obeyed := m.asked(), d.obeyed.read()
 	s := payload.Stats{
 		PeriodSeconds: round(period), FrameHz: round(float64(frames-m.frames) / period),
 		ObservationHz: round(float64(looks-m.looks) / period), Skipped: c.Skipped - m.skipped,
@@ -108,22 +121,24 @@ func (d *daemon) publishStats(now time.Time) {
 		BrokerReconnects: m.broker.grown(now, max(l.Connections, 1)-1),
 		EventsSuppressed: suppressed - m.suppressed, StandingQuestions: d.watches.count(),
 		Questions: payload.Asked{
-			Answered: m.answered.Swap(0), Abstained: m.abstained.Swap(0),
-			Refused: m.refused.Swap(0), Expired: m.expired.Swap(0),
+			Answered: asked.Answered - m.questions.Answered, Abstained: asked.Abstained - m.questions.Abstained,
+			Refused: asked.Refused - m.questions.Refused, Expired: asked.Expired - m.questions.Expired,
 		},
-		Commands: d.obeyed.take(), Step: d.step(), StepChanges: steps - m.steps, Device: device,
+		Commands: payload.Obeyed{
+			Done: obeyed.Done - m.commands.Done, Failed: obeyed.Failed - m.commands.Failed,
+			Refused: obeyed.Refused - m.commands.Refused,
+		},
+		Step: d.step(), StepChanges: steps - m.steps, Device: device,
 		Outbox: d.link.Outbox(), OutboxWritten: o.Written - m.written, OutboxTransactions: o.Commits - m.commits,
 	}
-	for _, each := range []struct {
-		name  string
-		stage *stage
-	}{{"encode", &m.encode}, {"observe", &m.observe}, {"head", &m.head}, {"question", &m.question}} {
+	for _, each := range m.stages() {
 		if stage, ok := each.stage.take(each.name); ok {
 			s.Stages = append(s.Stages, stage)
 		}
 	}
 	m.last, m.frames, m.looks, m.skipped, m.suppressed = now, frames, looks, c.Skipped, suppressed
 	m.written, m.commits, m.steps = o.Written, o.Commits, steps
+	m.questions, m.commands = asked, obeyed
 	if err := d.link.PublishStats(s); err != nil {
 		d.log.Debug("statistics not sent", "err", err)
 	}

@@ -37,8 +37,8 @@ type guard struct {
 
 func newGuard(cfg Config, local bool) *guard {
 	g := &guard{
-		local: local, section: cfg.Section, hosts: map[string]bool{"localhost": true}, token: cfg.Token, https: cfg.TLS != nil,
-		cross: http.NewCrossOriginProtection(),
+		local: local, section: cfg.Section, hosts: map[string]bool{"localhost": true}, token: cfg.Token,
+		https: cfg.TLS != nil, cross: http.NewCrossOriginProtection(),
 	}
 	for _, name := range cfg.Hosts {
 		g.hosts[strings.ToLower(name)] = true

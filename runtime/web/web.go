@@ -34,7 +34,7 @@ type Config struct {
 	Token   string      // what a visitor must know, at least MinToken bytes; empty asks for none
 	TLS     *tls.Config // nil serves plain HTTP
 	Hosts   []string    // names, besides IP addresses and localhost, that a browser may use for it
-	Section string      // of the settings that hold hosts and certFile, for messages to people
+	Section string      // of the settings that hold hosts, for a message to people
 	Logger  *slog.Logger
 }
 
@@ -123,7 +123,7 @@ func (s *Site) Run(ctx context.Context, handler http.Handler) error {
 	select {
 	case <-ctx.Done():
 		err := server.Close()
-		<-served // it only says that it was closed
+		<-served //nolint:errcheck // it only says that it was closed
 		if err != nil {
 			s.log.Debug("a connection was not closed in order", "err", err)
 		}
@@ -168,8 +168,7 @@ func (s *Site) opened(l net.Listener) net.Listener {
 		scheme = "https://"
 		out = tls.NewListener(out, s.cfg.TLS)
 	} else if !s.guard.local {
-		s.log.Warn("the page is served unencrypted beyond this machine; see "+s.cfg.Section+".certFile",
-			"listen", s.cfg.Listen)
+		s.log.Warn("the page is served unencrypted beyond this machine: give it a certificate", "listen", s.cfg.Listen)
 	}
 	address := scheme + l.Addr().String() + "/"
 	s.address.Store(&address)
