@@ -65,7 +65,9 @@ var levels = map[string]int{
 	"runtime/query":                            1,
 	"runtime/record":                           1,
 	"runtime/scene":                            0,
+	"runtime/fleet/exporter":                   3,
 	"runtime/metrics":                          2,
+	"runtime/metrics/catalog":                  0,
 	"runtime/web":                              0,
 	"systemd":                                  0,
 }

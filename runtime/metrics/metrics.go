@@ -9,11 +9,10 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"github.com/vega-edge/vegad/runtime/link/payload"
+	"github.com/vega-edge/vegad/runtime/metrics/catalog"
 )
 
 // Robot is what is scraped. Its method is called at every scrape, by any goroutine.
@@ -84,26 +83,8 @@ func (h *Histogram) cumulative() (count uint64, sum float64, within map[float64]
 	return count + h.counts[len(bounds)], h.sum.Seconds(), within
 }
 
-// scrapes is how many may be under way; a crowd of them is refused.
-const scrapes = 3
-
 // Handler serves a robot's metrics, and those of its process.
 func Handler(robot Robot, logger *slog.Logger) (http.Handler, error) {
-	return handler(logger, newCollector(robot), collectors.NewGoCollector(),
+	return catalog.Handler(logger, newCollector(robot), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
-}
-
-// handler serves what the collectors collect. A value that cannot be told costs none of the others.
-func handler(logger *slog.Logger, all ...prometheus.Collector) (http.Handler, error) {
-	registry := prometheus.NewRegistry()
-	for _, c := range all {
-		if err := registry.Register(c); err != nil {
-			return nil, err
-		}
-	}
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{
-		ErrorLog: slog.NewLogLogger(logger.With("component", "metrics").Handler(), slog.LevelDebug),
-		// What is wrong with one metric is logged; the others are worth having.
-		ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: scrapes,
-	}), nil
 }

@@ -208,10 +208,10 @@ func TestConventions(t *testing.T) {
 func TestAllAreMeasured(t *testing.T) {
 	got := scrape(t, &robot{})
 	c := newCollector(&robot{})
-	if len(c.names) < 40 {
-		t.Fatalf("only %d metrics are declared", len(c.names))
+	if len(c.Names()) < 40 {
+		t.Fatalf("only %d metrics are declared", len(c.Names()))
 	}
-	for _, name := range c.names {
+	for _, name := range c.Names() {
 		if !strings.Contains(got, "# HELP "+name+" ") {
 			t.Errorf("%s is declared and never told", name)
 		}
