@@ -35,6 +35,7 @@ func TestHelp(t *testing.T) {
 		{"fleet", "sim"},
 		{"engine", "build"},
 		{"engine", "clean"},
+		{"fleet", "export"},
 		{"quantize"},
 		{"room", "render"},
 		{"room", "describe"},

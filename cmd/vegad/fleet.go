@@ -9,8 +9,9 @@ import (
 
 // fleetCmd is vegad fleet.
 type fleetCmd struct {
-	Watch fleetWatchCmd `cmd:"" help:"Show every robot on a broker, the one in most trouble first."`
-	Sim   fleetSimCmd   `cmd:"" help:"Play many robots against a broker."`
+	Watch  fleetWatchCmd  `cmd:"" help:"Show every robot on a broker, the one in most trouble first."`
+	Export fleetExportCmd `cmd:"" help:"Tell Prometheus how every robot on a broker does."`
+	Sim    fleetSimCmd    `cmd:"" help:"Play many robots against a broker."`
 }
 
 // hubFlags say how to reach a broker that may be a cluster.

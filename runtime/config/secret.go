@@ -96,6 +96,12 @@ func (c *Config) useCredentials() {
 	}
 }
 
+// ReadSecret reads a secret from a file that nobody but its owner may read.
+func ReadSecret(path string) (Secret, error) {
+	text, err := readPrivate(path)
+	return Secret{text}, err
+}
+
 // readPrivate reads a secret from a file that nobody but its owner may read.
 func readPrivate(path string) (string, error) {
 	info, err := os.Stat(path)

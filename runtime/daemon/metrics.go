@@ -53,7 +53,7 @@ func (d *daemon) serveMetrics(ctx context.Context) error {
 		return nil
 	}
 	site, err := web.New(web.Config{
-		Listen: d.cfg.Own(), Section: "metrics", Logger: d.log.With("component", "metrics"),
+		Listen: d.cfg.Own(), HostsSetting: "dashboard.hosts", Logger: d.log.With("component", "metrics"),
 	})
 	if err != nil {
 		return fmt.Errorf("serving metrics: %w", err)

@@ -99,7 +99,7 @@ func New(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("configuring the dashboard: %w", err)
 	}
 	site, err := web.New(web.Config{
-		Listen: cfg.Listen, Token: cfg.Token, TLS: cfg.TLS, Hosts: cfg.Hosts, Section: "dashboard", Logger: log,
+		Listen: cfg.Listen, Token: cfg.Token, TLS: cfg.TLS, Hosts: cfg.Hosts, HostsSetting: "dashboard.hosts", Logger: log,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("configuring the dashboard: %w", err)

@@ -24,12 +24,12 @@ const loginEvery = 200 * time.Millisecond
 // script that posts (refused by origin), a name that an attacker points at this machine (refused by host), and whoever
 // is on the network when the page is bound there (refused without the token).
 type guard struct {
-	local   bool   // bound to loopback
-	section string // of the settings that hold hosts
-	hosts   map[string]bool
-	token   string
-	https   bool
-	cross   *http.CrossOriginProtection
+	local bool   // bound to loopback
+	hint  string // the setting of the hosts
+	hosts map[string]bool
+	token string
+	https bool
+	cross *http.CrossOriginProtection
 
 	mu   sync.Mutex
 	next time.Time // of a login, after a wrong one
@@ -37,7 +37,7 @@ type guard struct {
 
 func newGuard(cfg Config, local bool) *guard {
 	g := &guard{
-		local: local, section: cfg.Section, hosts: map[string]bool{"localhost": true}, token: cfg.Token,
+		local: local, hint: cfg.HostsSetting, hosts: map[string]bool{"localhost": true}, token: cfg.Token,
 		https: cfg.TLS != nil, cross: http.NewCrossOriginProtection(),
 	}
 	for _, name := range cfg.Hosts {
@@ -74,7 +74,7 @@ func (g *guard) wrap(inner http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		secure(w.Header())
 		if !g.known(r.Host) {
-			http.Error(w, "this is not a name of this page; see "+g.section+".hosts", http.StatusMisdirectedRequest)
+			http.Error(w, "this is not a name of this page; see "+g.hint, http.StatusMisdirectedRequest)
 			return
 		}
 		if err := g.cross.Check(r); err != nil {

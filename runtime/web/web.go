@@ -28,14 +28,15 @@ const (
 	listenAgain = 10 * time.Second // after the address could not be had
 )
 
-// Config describes a site. Listen, Section and Logger are required.
+// Config describes a site. Listen, HostsSetting and Logger are required.
 type Config struct {
-	Listen  string      // host:port; anything but loopback needs a token
-	Token   string      // what a visitor must know, at least MinToken bytes; empty asks for none
-	TLS     *tls.Config // nil serves plain HTTP
-	Hosts   []string    // names, besides IP addresses and localhost, that a browser may use for it
-	Section string      // of the settings that hold hosts, for a message to people
-	Logger  *slog.Logger
+	Listen string      // host:port; anything but loopback needs a token
+	Token  string      // what a visitor must know, at least MinToken bytes; empty asks for none
+	TLS    *tls.Config // nil serves plain HTTP
+	Hosts  []string    // names, besides IP addresses and localhost, that a browser may use for it
+	Logger *slog.Logger
+
+	HostsSetting string // what people set for Hosts, such as dashboard.hosts
 }
 
 // Site is one address with its rules. Its methods may be called from any goroutine.
@@ -51,8 +52,8 @@ func New(cfg Config) (*Site, error) {
 	local, err := loopback(cfg.Listen)
 	switch {
 	case err != nil:
-	case cfg.Logger == nil || cfg.Section == "":
-		err = errors.New("section and logger are required")
+	case cfg.Logger == nil || cfg.HostsSetting == "":
+		err = errors.New("the setting of hosts and a logger are required")
 	case !local && cfg.Token == "":
 		err = fmt.Errorf("%s can be reached from outside: a token is required there", cfg.Listen)
 	case cfg.Token != "" && len(cfg.Token) < MinToken:

@@ -20,7 +20,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func settings(listen string) Config {
-	return Config{Listen: listen, Section: "dashboard", Logger: slog.New(slog.DiscardHandler)}
+	return Config{Listen: listen, HostsSetting: "dashboard.hosts", Logger: slog.New(slog.DiscardHandler)}
 }
 
 // serve runs a site of one file until the test ends.
@@ -103,8 +103,8 @@ func TestConfigurationIsChecked(t *testing.T) {
 		"a token is required":  func(c *Config) { c.Listen = "0.0.0.0:80" },
 		"shorter than 16":      func(c *Config) { c.Token = "short" },
 		"want host:port":       func(c *Config) { c.Listen = "8420" },
-		"section and logger":   func(c *Config) { c.Logger = nil },
-		"section and logger a": func(c *Config) { c.Section = "" },
+		"a logger are":         func(c *Config) { c.Logger = nil },
+		"the setting of hosts": func(c *Config) { c.HostsSetting = "" },
 	} {
 		cfg := settings("127.0.0.1:0")
 		change(&cfg)
