@@ -40,7 +40,8 @@ export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano bundles bench-quant measure \
-	onnxruntime-gpu gpu-test fuzz vuln sbom reproducible faults soak fleet-sim bare-test browser-test setup-browser measure-page clean
+	onnxruntime-gpu gpu-test fuzz vuln sbom reproducible faults soak fleet-sim bare-test browser-test setup-browser \
+	measure-page promtool-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -158,6 +159,9 @@ fleet-sim: setup-test ## measure what fleets cost brokers, and who simulates and
 	@$(RUN) go test -count=1 -run '^$$' -bench FleetPicture -tags '$(TAGS)' ./cmd/vegad
 	@VEGAD_FLEET_SIM='$(FLEETS)' VEGAD_FLEET_CLUSTER='$(NATS_FLEETS)' VEGAD_FLEET_SECONDS='$(FLEET_SECONDS)' .make/nats \
 		go test -count=1 -timeout 0 -run '^TestFleetSim$$' -v ./runtime/fleet/sim
+
+promtool-test: ## check the alert rules of docs/alerts with promtool, and run their tests
+	@.make/promtool
 
 clean: ## remove the programs; what was fetched stays in build/
 	@rm -rf bin

@@ -88,3 +88,6 @@ func Handler(robot Robot, logger *slog.Logger) (http.Handler, error) {
 	return catalog.Handler(logger, newCollector(robot), collectors.NewGoCollector(),
 		collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 }
+
+// Names lists every metric of a robot, whether it tells it or not, but for those of its process.
+func Names() []string { return newCollector(nil).Names() }

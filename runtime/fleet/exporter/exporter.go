@@ -87,3 +87,6 @@ func (f *fleetFamilies) collect(to catalog.Sink, worst map[fleet.Trouble]float64
 	to.Put(f.messages, float64(s.Refused), "refused")
 	to.Put(f.messages, float64(s.NoRoom), "noRoom")
 }
+
+// Names lists every metric of a fleet, but for those of this process.
+func Names() []string { return newCollector(Config{}).Names() }
