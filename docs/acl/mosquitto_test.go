@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/vega-edge/vegad/runtime/link"
 	"github.com/vega-edge/vegad/runtime/link/certificate/certificatetest"
 	"github.com/vega-edge/vegad/runtime/link/linktest"
 )
@@ -36,8 +37,10 @@ func newMosquitto(t *testing.T) *hub {
 	conf := filepath.Join(h.folder, "mosquitto.conf")
 	adapt(t, "mosquitto.conf", conf, "/etc/mosquitto/certs/", h.folder+"/", "/etc/mosquitto/", h.folder+"/",
 		"listener 8883", "listener "+robots+" 127.0.0.1", "listener 8884", "listener "+operators+" 127.0.0.1")
-	adapt(t, "robots.acl", filepath.Join(h.folder, "robots.acl"))
-	adapt(t, "operators.acl", filepath.Join(h.folder, "operators.acl"))
+	adapt(t, "robots.acl", filepath.Join(h.folder, "robots.acl"),
+		"# pattern write homeassistant/", "pattern write homeassistant/")
+	adapt(t, "operators.acl", filepath.Join(h.folder, "operators.acl"),
+		"pattern read vegad/v1/#\n", "pattern read vegad/v1/#\npattern read homeassistant/#\n")
 	cmd := exec.Command(program, "-c", conf)
 	if os.Getuid() == 0 { // started by root it becomes another user, who could not read the keys
 		f, err := os.OpenFile(conf, os.O_APPEND|os.O_WRONLY, 0)
@@ -83,8 +86,25 @@ func TestMosquitto(t *testing.T) {
 		{"oversize", oversize},
 		{"retained", retained},
 		{"clientID", stolenID},
+		{"homeAssistant", announcement},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.check(t, h) })
+	}
+}
+
+// announcement has a robot tell Home Assistant of itself, as docs/homeassistant.md says, and of another robot.
+func announcement(t *testing.T, h *hub) {
+	topic := func(robot string) string { return "homeassistant/device/vegad_acme/" + robot + "/config" }
+	o := h.operator(t, "planner", "homeassistant/#")
+	as := link.AskerConfig{Broker: h.robotsURL, TLS: h.config(t, h.robots, "0001")}
+	for _, robot := range []string{"0002", "0001"} {
+		err := link.Retain(t.Context(), as, topic(robot), []byte("told by 0001"))
+		if err != nil && robot == "0001" {
+			t.Fatal(err)
+		}
+	}
+	if seen := o.until(t, topic("0001")); len(seen) != 1 {
+		t.Errorf("%v", seen)
 	}
 }
 

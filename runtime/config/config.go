@@ -65,6 +65,8 @@ type Config struct {
 	Dashboard Dashboard `yaml:"dashboard"`
 	// Numbers for Prometheus.
 	Metrics Metrics `yaml:"metrics"`
+	// The robot as a device of Home Assistant.
+	HomeAssistant HomeAssistant `yaml:"homeAssistant"`
 	// The log on standard error.
 	Log Log `yaml:"log"`
 

@@ -24,6 +24,7 @@ func (c Config) problems(known places) Problems {
 	k.embedded(c.Embedded, c.Broker)
 	k.dashboard(c.Dashboard)
 	k.metrics(c.Metrics)
+	k.homeAssistant(c)
 	return k.found
 }
 

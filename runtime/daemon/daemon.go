@@ -243,6 +243,7 @@ func (d *daemon) serve(ctx context.Context) (err error) {
 	group.Go(func() error { return d.runErrands(inner) })
 	d.servePage(inner, group)
 	group.Go(func() error { return d.serveMetrics(inner) })
+	group.Go(func() error { return d.announceHome(inner) })
 	err = group.Wait()
 	d.say(d.notify.Stopping())
 	if errors.Is(err, errEnded) || errors.Is(err, errRestart) || ctx.Err() != nil {
@@ -293,7 +294,7 @@ func (d *daemon) startBroker(ctx context.Context) (url string, stop func() error
 	}
 	b, err := broker.Start(ctx, broker.Config{
 		Addr: "127.0.0.1:" + port, Prefix: d.cfg.Broker.Prefix, Logger: d.log,
-		OutsideAddr: d.cfg.Embedded.Listen, OutsideTLS: security,
+		OutsideAddr: d.cfg.Embedded.Listen, OutsideTLS: security, Announced: d.announced(),
 	})
 	if err != nil {
 		return "", nil, fmt.Errorf("starting the embedded broker: %w", err)

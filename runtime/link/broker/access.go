@@ -15,6 +15,7 @@ import (
 type accessHook struct {
 	mqtt.HookBase
 	prefix, reply string // first levels of vegad's topics and of its clients' own, with a slash at the end
+	announced     string // the topic on which the robot may announce itself elsewhere; empty for none
 }
 
 // ID names the hook in the log.
@@ -74,13 +75,23 @@ func (h *accessHook) OnACLCheck(cl *mqtt.Client, topic string, write bool) bool 
 	if !write && strings.HasPrefix(topic, "$SYS/") {
 		return true
 	}
-	return strings.HasPrefix(topic, h.prefix) || strings.HasPrefix(topic, h.reply)
+	return strings.HasPrefix(topic, h.prefix) || strings.HasPrefix(topic, h.reply) || h.announces(topic, write)
+}
+
+// announces allows to write the announcement, and to read whatever lies below its first level.
+func (h *accessHook) announces(topic string, write bool) bool {
+	if h.announced == "" || write {
+		return write && topic == h.announced
+	}
+	first, _, _ := strings.Cut(h.announced, "/")
+	return strings.HasPrefix(topic, first+"/")
 }
 
 // outside decides about a client that came with a certificate.
 func (h *accessHook) outside(user, topic string, write bool) bool {
 	if !write {
-		return strings.HasPrefix(topic, h.prefix) || strings.HasPrefix(topic, h.reply+user+"/")
+		return strings.HasPrefix(topic, h.prefix) || strings.HasPrefix(topic, h.reply+user+"/") ||
+			h.announces(topic, write)
 	}
 	below, ok := h.below(topic)
 	if !ok {
@@ -107,6 +118,9 @@ func (h *accessHook) below(topic string) ([]string, bool) {
 
 // retainable reports whether the contract has messages on the topic retained.
 func (h *accessHook) retainable(topic string) bool {
+	if h.announces(topic, true) {
+		return true
+	}
 	below, ok := h.below(topic)
 	if !ok {
 		return false

@@ -32,6 +32,7 @@ type Config struct {
 	Addr        string // loopback host and port; port 0 takes a free one. Empty means 127.0.0.1:1883
 	Prefix      string // first topic levels of vegad's messages. Empty means vegad
 	ReplyPrefix string // first topic levels of its clients' own topics. Empty means vegad-client
+	Announced   string // topic on which the robot may tell another system of itself; empty for none
 	Logger      *slog.Logger
 
 	OutsideAddr string      // host and port for other machines; empty serves this one only
@@ -118,7 +119,9 @@ func serve(all []*listener, cfg Config) (*Broker, error) {
 	log := cfg.Logger.With("component", "broker")
 	server := mqtt.New(&mqtt.Options{Capabilities: capabilities(), Logger: slog.New(quiet{log.Handler()})})
 	b := &Broker{server: server, listeners: all}
-	err := server.AddHook(&accessHook{prefix: cfg.Prefix + "/", reply: cfg.ReplyPrefix + "/"}, nil)
+	err := server.AddHook(&accessHook{
+		prefix: cfg.Prefix + "/", reply: cfg.ReplyPrefix + "/", announced: cfg.Announced,
+	}, nil)
 	for _, l := range all {
 		if err == nil {
 			err = server.AddListener(l)
