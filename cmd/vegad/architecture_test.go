@@ -66,6 +66,7 @@ var levels = map[string]int{
 	"runtime/record":                           1,
 	"runtime/scene":                            0,
 	"runtime/fleet/exporter":                   3,
+	"runtime/fleet/page":                       3,
 	"runtime/homeassistant":                    2,
 	"runtime/metrics":                          2,
 	"runtime/metrics/catalog":                  0,

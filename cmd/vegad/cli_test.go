@@ -36,6 +36,7 @@ func TestHelp(t *testing.T) {
 		{"engine", "build"},
 		{"engine", "clean"},
 		{"fleet", "export"},
+		{"fleet", "serve"},
 		{"quantize"},
 		{"room", "render"},
 		{"room", "describe"},

@@ -11,6 +11,7 @@ import (
 type fleetCmd struct {
 	Watch  fleetWatchCmd  `cmd:"" help:"Show every robot on a broker, the one in most trouble first."`
 	Export fleetExportCmd `cmd:"" help:"Tell Prometheus how every robot on a broker does."`
+	Serve  fleetServeCmd  `cmd:"" help:"Serve a page that shows every robot on a broker."`
 	Sim    fleetSimCmd    `cmd:"" help:"Play many robots against a broker."`
 }
 

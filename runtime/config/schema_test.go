@@ -60,7 +60,8 @@ func TestSchemaAcceptsTheExample(t *testing.T) {
 // of the YAML itself.
 var beyondSchema = regexp.MustCompile(`^(anchors|bytes-range|bytes-huge|calibration-.*|camera-twice|` +
 	`control-character|duplicate-.*|duration-range|embedded-.*|home-assistant-.*|infinite|key-is-number|merge|` +
-	`metrics-.*|password-in-url|password-without-user|syntax|tab|tag|tls-without-mqtts|two-documents|uri-kind|url-.*)\.bad\.yaml$`)
+	`metrics-.*|password-in-url|password-without-user|syntax|tab|tag|tls-without-mqtts|two-documents|uri-kind|` +
+	`url-.*)\.bad\.yaml$`)
 
 func TestSchemaRefusesBadFiles(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.bad.yaml")
