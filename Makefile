@@ -61,9 +61,10 @@ test: setup-test ## run every test with the race detector
 browser-test: export VEGAD_REQUIRE_BROWSER := 1
 browser-test: export VEGAD_REQUIRE_MOSQUITTO := 1
 browser-test: export VEGAD_SCREENSHOTS := docs/images
-browser-test: setup-browser ## use the field tester's page in a real browser, and take its pictures for docs/
+browser-test: setup-browser ## use the field tester's page and the fleet's in a real browser, and take its pictures for docs/
 	@mkdir -p docs/images
 	@$(RUN) go test -count=1 -timeout 20m -run '^TestBrowser$$' -v -tags '$(TAGS)' ./runtime/daemon
+	@$(RUN) go test -count=1 -timeout 20m -run '^TestBrowserFleet$$' -v ./runtime/fleet/page
 
 check: setup-test tidy vet lint test ## everything that must hold before a commit
 

@@ -126,6 +126,10 @@ func TestRobotsAreSent(t *testing.T) {
 	if names := got.Troubles; names[0] != "starting" || names[len(names)-1] != "unreachable" {
 		t.Errorf("%v", names)
 	}
+	_, port, _ := strings.Cut(strings.TrimPrefix(s.URL(), "http://"), ":")
+	if status, _ = fetch(t, "http://0.0.0.0:"+port+"robots"); status != http.StatusMisdirectedRequest {
+		t.Errorf("under an address that is not of loopback: status %d", status)
+	}
 	if status, _ = fetch(t, s.URL()+"robots?version=x"); status != http.StatusBadRequest {
 		t.Errorf("a version that is none: status %d", status)
 	}

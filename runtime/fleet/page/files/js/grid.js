@@ -1,7 +1,6 @@
 // The table: only the lines that can be seen are in the document, however many robots there are.
 
 import { byId, el, fixed, setText } from "./dom.js";
-import { kind } from "./store.js";
 
 const height = 24; // px of a line, as in fleet.css
 const spare = 6; // lines above and below what is seen
@@ -39,6 +38,7 @@ export class Grid {
 
   sort(order) {
     this.store.order = order;
+    this.store.sort();
     this.store.list();
     this.mark();
     this.grid.scrollTop = 0;
@@ -116,7 +116,7 @@ export class Grid {
   }
 
   fill(line, robot, at) {
-    const { store } = this, worst = store.name(store.worst(robot)), c = line.children;
+    const { store } = this, { worst } = robot, c = line.children;
     line.robot = robot.id;
     line.style.transform = `translateY(${at * height}px)`;
     line.setAttribute("aria-rowindex", at + 2);
@@ -128,6 +128,6 @@ export class Grid {
       robot.abstained === null ? "–" : `${fixed(100 * robot.abstained, 0)} %`, fixed(store.silence(robot), 0),
     ];
     texts.forEach((text, i) => setText(c[i], text));
-    if (c[1].className !== kind(worst)) c[1].className = kind(worst);
+    if (c[1].className !== robot.kind) c[1].className = robot.kind;
   }
 }

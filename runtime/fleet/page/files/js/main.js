@@ -16,16 +16,15 @@ const places = new Places(store, choose);
 function choose(id) {
   store.chosen = id;
   grid.draw();
-  places.draw();
   panels.robot(store);
+  places.later();
 }
 
 // show draws what is listed after the list has changed.
 function show() {
   store.list();
   grid.draw();
-  places.choices();
-  places.draw();
+  places.later();
   panels.filters(store, show);
   panels.counts(store);
 }

@@ -73,7 +73,7 @@ export function robot(store) {
   if (!link.hidden && link.getAttribute("href") !== r.page) link.href = r.page;
   const number = (x, unit, digits = 1) => (x === null ? "not told" : `${fixed(x, digits)} ${unit}`);
   pairs(byId("details"), [
-    ["Troubles", store.names(r), kind(store.name(store.worst(r)))],
+    ["Troubles", store.names(r), r.kind],
     ["Why", r.why || "–"], ["Error", r.error || "none"],
     ["Connection", r.connection || "not told"], ["Heard", `${duration(store.silence(r))} ago`],
     ["Health, work", `${r.health || "not told"}, ${r.step || "not told"}`],

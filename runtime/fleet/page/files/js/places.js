@@ -1,7 +1,6 @@
 // The map of last positions in one frame: x up, y to the left, as robots see it.
 
 import { byId, colors, el, fit, setLabel } from "./dom.js";
-import { kind } from "./store.js";
 
 const narrowest = 2, widest = 1e6; // m across
 const reach = 8; // px around a robot that count as a click on it
@@ -17,6 +16,17 @@ export class Places {
     this.auto = true;
     this.listen();
     new ResizeObserver(() => this.draw()).observe(this.canvas);
+  }
+
+  // later draws after the next paint: ten thousand dots must not keep a key or a click waiting.
+  later() {
+    if (this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() => setTimeout(() => {
+      this.waiting = false;
+      this.choices();
+      this.draw();
+    }));
   }
 
   listen() {
@@ -130,7 +140,7 @@ export class Places {
     c.fillStyle = this.theme[grade];
     const size = robots.length > 2000 ? 3 : 5;
     for (const r of robots) {
-      if (kind(this.store.name(this.store.worst(r))) !== grade) continue;
+      if (r.kind !== grade) continue;
       const [x, y] = this.at(r);
       c.fillRect(x - size / 2, y - size / 2, size, size);
     }

@@ -8,26 +8,28 @@ const columns = [
 ];
 
 const byName = (a, b) => (a.id < b.id ? -1 : a.id > b.id ? 1 : 0);
-const unknownLast = (x) => (x === null || x === undefined ? -Infinity : x);
+const byText = (a, b) => (a < b ? -1 : a > b ? 1 : 0);
+const known = (x) => x ?? -1e9; // what is not known comes last
 
 // The orders: each puts first what a person would look at first.
 const orders = {
   id: byName,
   trouble: (a, b) => b.trouble - a.trouble || byName(a, b),
-  health: (a, b) => a.health.localeCompare(b.health) || byName(a, b),
-  step: (a, b) => a.step.localeCompare(b.step) || byName(a, b),
-  runs: (a, b) => a.runs.localeCompare(b.runs) || byName(a, b),
-  celsius: (a, b) => unknownLast(b.celsius) - unknownLast(a.celsius) || byName(a, b),
+  health: (a, b) => byText(a.health, b.health) || byName(a, b),
+  step: (a, b) => byText(a.step, b.step) || byName(a, b),
+  runs: (a, b) => byText(a.runs, b.runs) || byName(a, b),
+  celsius: (a, b) => known(b.celsius) - known(a.celsius) || byName(a, b),
   age: (a, b) => b.age - a.age || byName(a, b),
-  answers: (a, b) => unknownLast(b.answers) - unknownLast(a.answers) || byName(a, b),
-  abstained: (a, b) => unknownLast(b.abstained) - unknownLast(a.abstained) || byName(a, b),
+  answers: (a, b) => known(b.answers) - known(a.answers) || byName(a, b),
+  abstained: (a, b) => known(b.abstained) - known(a.abstained) || byName(a, b),
   heard: (a, b) => a.heard - b.heard || byName(a, b),
 };
 
 export class Store {
   constructor() {
     this.robots = new Map();
-    this.listed = [];
+    this.sorted = []; // all
+    this.listed = []; // those that are wanted, in the same order
     this.order = "trouble";
     this.words = []; // of the search, all of which must be there
     this.only = 0; // troubles of which one must be there; 0 shows all
@@ -40,31 +42,38 @@ export class Store {
   take(reply) {
     this.troubles = reply.troubles;
     this.skew = reply.nowMs - Date.now();
-    if (reply.full) this.robots.clear();
-    for (const row of reply.robots) {
-      if (!row) continue;
-      const robot = Object.fromEntries(columns.map((name, i) => [name, row[i]]));
-      robot.text = [robot.id, robot.why, robot.health, robot.step, robot.runs, robot.bundle, robot.version]
-        .join(" ").toLowerCase();
-      this.robots.set(robot.id, robot);
+    if (reply.full) {
+      this.robots.clear();
+      this.sorted = [];
     }
+    for (const row of reply.robots) if (row) this.enter(row);
+    if (reply.robots.length) this.sort();
     return reply.full || reply.robots.length > 0;
   }
 
-  // list filters and sorts anew.
+  // enter takes a row. A robot stays the same object, so that the sorted list is nearly sorted the next time.
+  enter(row) {
+    let robot = this.robots.get(row[0]);
+    if (!robot) {
+      robot = {};
+      this.robots.set(row[0], robot);
+      this.sorted.push(robot);
+    }
+    columns.forEach((name, i) => (robot[name] = row[i]));
+    robot.worst = robot.trouble ? this.troubles[31 - Math.clz32(robot.trouble)] ?? "?" : "ok";
+    robot.kind = kind(robot.worst);
+    robot.text = [robot.id, robot.why, robot.health, robot.step, robot.runs, robot.bundle, robot.version]
+      .join(" ").toLowerCase();
+  }
+
+  // sort puts all robots in order; list leaves out those that are not wanted.
+  sort() {
+    this.sorted.sort(orders[this.order]);
+  }
+
   list() {
     const wanted = (r) => (!this.only || r.trouble & this.only) && this.words.every((w) => r.text.includes(w));
-    this.listed = [...this.robots.values()].filter(wanted).sort(orders[this.order]);
-  }
-
-  // worst is the bit of a robot's worst trouble, or 0.
-  worst(robot) {
-    return robot.trouble ? 2 ** (31 - Math.clz32(robot.trouble)) : 0;
-  }
-
-  // name is that of one trouble.
-  name(bit) {
-    return bit ? this.troubles[31 - Math.clz32(bit)] ?? "?" : "ok";
+    this.listed = this.sorted.filter(wanted);
   }
 
   // names are those of all a robot's troubles, the worst first.
