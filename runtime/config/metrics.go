@@ -13,13 +13,13 @@ type Metrics struct {
 // withoutPage is where metrics are served when there is no page.
 const withoutPage = "127.0.0.1:8421"
 
-// OnPage says whether the page serves the metrics.
-func (c Config) OnPage() bool { return c.Metrics.Listen == "auto" && c.Dashboard.Served() }
+// MetricsOnPage says whether the page serves the metrics.
+func (c Config) MetricsOnPage() bool { return c.Metrics.Listen == "auto" && c.Dashboard.Served() }
 
-// Own is the address where the metrics are served beside the page, and empty if they are not.
-func (c Config) Own() string {
+// MetricsAddress is the address where the metrics are served beside the page, and empty if they are not.
+func (c Config) MetricsAddress() string {
 	switch {
-	case c.Metrics.Listen == "off", c.OnPage():
+	case c.Metrics.Listen == "off", c.MetricsOnPage():
 		return ""
 	case c.Metrics.Listen == "auto":
 		return withoutPage

@@ -40,7 +40,7 @@ func (m measured) Measure() metrics.Measurement {
 
 // metricsHandler serves the metrics on the page, and is nil when they are served elsewhere or not at all.
 func (d *daemon) metricsHandler() (http.Handler, error) {
-	if !d.cfg.OnPage() {
+	if !d.cfg.MetricsOnPage() {
 		return nil, nil
 	}
 	return metrics.Handler(measured{d}, d.log)
@@ -49,11 +49,12 @@ func (d *daemon) metricsHandler() (http.Handler, error) {
 // serveMetrics serves the metrics on an address of their own, if they have one, until ctx ends. That they cannot be
 // served any more is no reason to stop watching.
 func (d *daemon) serveMetrics(ctx context.Context) error {
-	if d.cfg.Own() == "" {
+	if d.cfg.MetricsAddress() == "" {
 		return nil
 	}
 	site, err := web.New(web.Config{
-		Listen: d.cfg.Own(), HostsSetting: "dashboard.hosts", Logger: d.log.With("component", "metrics"),
+		Listen: d.cfg.MetricsAddress(), Hosts: d.cfg.Dashboard.Hosts, HostsSetting: "dashboard.hosts",
+		Logger: d.log.With("component", "metrics"),
 	})
 	if err != nil {
 		return fmt.Errorf("serving metrics: %w", err)

@@ -8,6 +8,8 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -248,6 +250,28 @@ func TestPageIsSelfContained(t *testing.T) {
 	if err != nil || count < 8 {
 		t.Errorf("%d files, %v", count, err)
 	}
+}
+
+// FuzzSince asks for what has changed in any way: the answer is JSON, or a refusal.
+func FuzzSince(f *testing.F) {
+	for _, seed := range []string{
+		"", "version=1", "run=x&version=18446744073709551615", "version=-1", "version=1&version=x", "%zz", "version=%00;",
+	} {
+		f.Add(seed)
+	}
+	registry := fleet.New(fleet.Config{})
+	say(f, registry, "0001", "state", well())
+	p, err := New(Config{Registry: registry, Line: line{}, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, query string) {
+		w := httptest.NewRecorder()
+		p.robots(w, &http.Request{URL: &url.URL{RawQuery: query}})
+		if w.Code == http.StatusOK && !json.Valid(w.Body.Bytes()) || (w.Code != 200 && w.Code != 400) {
+			t.Errorf("%q: status %d, %s", query, w.Code, w.Body)
+		}
+	})
 }
 
 // BenchmarkRows is what a page costs a second while ten thousand robots speak every thirty.
