@@ -186,7 +186,10 @@ func (b *browser) checkKeyboard() {
 	b.do(chromedp.KeyEvent("/"))
 	b.await("the question to have the focus", `document.activeElement.id === "question"`)
 	b.clear()
+	const number = `(document.getElementById("answer").dataset.number ?? "none")`
+	answered := read[string](b, number)
 	b.do(chromedp.KeyEvent("what is nearest to me?\r"))
+	b.await("the answer", fmt.Sprintf(`%s !== %q`, number, answered)) // an earlier one may be highlighted still
 	b.await("the answer's objects", `document.querySelectorAll("tr.marked").length > 0`)
 	b.do(chromedp.KeyEvent("\u001b"))
 	b.await("nothing highlighted", `document.querySelectorAll("tr.marked").length === 0`)
