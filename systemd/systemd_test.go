@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -180,29 +179,4 @@ func TestWatchdogWithoutPeriodWaits(t *testing.T) {
 			t.Errorf("returned %v after %v", err, time.Since(start))
 		}
 	})
-}
-
-// TestUnit has systemd itself judge the unit, where its tool is installed.
-func TestUnit(t *testing.T) {
-	tool, err := exec.LookPath("systemd-analyze")
-	if err != nil {
-		t.Skip("systemd-analyze is not installed")
-	}
-	unit, err := os.ReadFile("vegad.service")
-	if err != nil {
-		t.Fatal(err)
-	}
-	// The program is not installed here; everything else is judged as it is.
-	text := strings.Replace(string(unit), "/usr/bin/vegad", "/bin/true", 1)
-	path := filepath.Join(t.TempDir(), "vegad.service")
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command(tool, "verify", "--man=no", path).CombinedOutput(); err != nil || len(out) > 0 {
-		t.Errorf("verify: %v\n%s", err, out)
-	}
-	out, err := exec.Command(tool, "security", "--offline=true", "--threshold=25", path).CombinedOutput()
-	if err != nil {
-		t.Errorf("security: %v\n%s", err, out)
-	}
 }

@@ -150,10 +150,32 @@ func (d *daemon) loadFrom(ctx context.Context, rt *engine.Runtime, dir string) e
 	if err != nil {
 		d.log.Error("engines are built at every start", "err", err)
 	}
-	if d.engine, err = engine.Open(ctx, rt, d.bundle, EngineOptions(d.cfg, cache, d.log)); err != nil {
+	o := EngineOptions(d.cfg, cache, d.log)
+	o.Progress = d.building
+	if d.engine, err = engine.Open(ctx, rt, d.bundle, o); err != nil {
 		return fmt.Errorf("loading bundle %s: %w", dir, err)
 	}
 	return nil
+}
+
+// How long systemd is asked to wait for a daemon that is not ready.
+const (
+	engineTime = 30 * time.Minute // while TensorRT builds one engine
+	startTime  = 3 * time.Minute  // from the last engine to the first observation; TimeoutStartSec of the unit
+)
+
+// building tells systemd that an engine begins or ends. It is asked for more time only while the daemon is not ready:
+// later the clock of its start has stopped.
+func (d *daemon) building(b engine.Build) {
+	if d.ready.Load() {
+		return
+	}
+	if b.State != engine.BuildRunning || b.Done >= b.Total {
+		d.say(d.notify.ExtendTimeout(startTime))
+		return
+	}
+	d.say(d.notify.ExtendTimeout(engineTime))
+	d.say(d.notify.Status(fmt.Sprintf("building engine %d of %d: %s %s", b.Done+1, b.Total, b.Graph, b.Precision)))
 }
 
 // buildPatience is how long a stop waits for the engine at work, which cannot be interrupted. systemd waits longer.
