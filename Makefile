@@ -32,16 +32,16 @@ FLEETS        ?= 100 1000 5000
 NATS_FLEETS   ?= 100 500
 FLEET_SECONDS ?= 120
 
-# Debian packages that only the tests need: a foreign MQTT broker and client, films of real cameras, an RTSP server, and
-# what trains a bundle of toy size.
-export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2-gst-rtsp-server-1.0 \
+# Debian packages that only the tests need: a foreign MQTT broker and client, systemd's judges of units, films of real
+# cameras, an RTSP server, and what trains a bundle of toy size.
+export TEST_PACKAGES := mosquitto mosquitto-clients systemd opencv-doc python3-gi gir1.2-gst-rtsp-server-1.0 \
 	gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly \
 	python3-torch libopenblas0-pthread python3-onnx python3-matplotlib
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano bundles bench-quant measure \
 	onnxruntime-gpu gpu-test fuzz vuln sbom reproducible faults soak fleet-sim bare-test browser-test setup-browser \
-	measure-page promtool-test clean
+	measure-page promtool-test cross cross-test deb deb-test clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,7 @@ demo: build ## render a room, watch it as a camera, ask six questions over MQTT 
 test: export VEGAD_REQUIRE_RTSP := 1
 test: export VEGAD_REQUIRE_MOSQUITTO := 1
 test: export VEGAD_REQUIRE_TRAINING := 1
+test: export VEGAD_REQUIRE_SYSTEMD := 1
 test: setup-test ## run every test with the race detector
 	@$(RUN) go test -run AbortAtExit ./runtime/engine
 	@$(RUN) go test -race -tags '$(TAGS) matprofile' ./camera/gocv/...
@@ -163,6 +164,12 @@ fleet-sim: setup-test ## measure what fleets cost brokers, and who simulates and
 
 promtool-test: ## check the alert rules of docs/alerts with promtool, and run their tests
 	@.make/promtool
+
+cross: ## build bin/arm64/vegad on another processor (SYSROOT=root of a Jetson; without one Debian 12's)
+	@SYSROOT='$(SYSROOT)' cross/compile '$(TAGS)' '$(VERSION)'
+
+cross-test: cross setup ## run arm64 unit tests and the whole demonstration under qemu; check symbols against JetPacks
+	@SYSROOT='$(SYSROOT)' $(RUN) cross/test '$(TAGS)'
 
 clean: ## remove the programs; what was fetched stays in build/
 	@rm -rf bin
