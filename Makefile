@@ -32,10 +32,10 @@ FLEETS        ?= 100 1000 5000
 NATS_FLEETS   ?= 100 500
 FLEET_SECONDS ?= 120
 
-# Debian packages that only the tests need: a foreign MQTT broker and client, systemd's judges of units, films of real
-# cameras, an RTSP server, and what trains a bundle of toy size.
-export TEST_PACKAGES := mosquitto mosquitto-clients systemd opencv-doc python3-gi gir1.2-gst-rtsp-server-1.0 \
-	gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly \
+# Debian packages that only the tests need: a foreign MQTT broker and client, systemd's judges of units, a second shell
+# and a reader of manual pages, films of real cameras, an RTSP server, and what trains a bundle of toy size.
+export TEST_PACKAGES := mosquitto mosquitto-clients systemd zsh mandoc opencv-doc \
+	python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly \
 	python3-torch libopenblas0-pthread python3-onnx python3-matplotlib
 
 .DEFAULT_GOAL := help
@@ -54,6 +54,7 @@ test: export VEGAD_REQUIRE_RTSP := 1
 test: export VEGAD_REQUIRE_MOSQUITTO := 1
 test: export VEGAD_REQUIRE_TRAINING := 1
 test: export VEGAD_REQUIRE_SYSTEMD := 1
+test: export VEGAD_REQUIRE_SHELLS := 1
 test: setup-test ## run every test with the race detector
 	@$(RUN) go test -run AbortAtExit ./runtime/engine
 	@$(RUN) go test -race -tags '$(TAGS) matprofile' ./camera/gocv/...

@@ -36,6 +36,9 @@ type commands struct {
 	Room     roomCmd     `cmd:"" help:"Simulated rooms."`
 	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of messages or of the configuration."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`
+
+	Completion completionCmd `cmd:"" help:"Print what a shell reads to complete this command line."`
+	Manual     manualCmd     `cmd:"" hidden:"" help:"Print the manual page."`
 }
 
 const description = `Metric scene memory for robots: watches a camera, answers spatial questions over MQTT.

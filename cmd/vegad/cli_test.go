@@ -42,6 +42,7 @@ func TestHelp(t *testing.T) {
 		{"room", "describe"},
 		{"schema"},
 		{"version"},
+		{"completion"},
 	} {
 		name := strings.Join(append([]string{"help"}, args...), "-")
 		t.Run(name, func(t *testing.T) {
