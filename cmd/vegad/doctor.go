@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -59,6 +60,8 @@ type machine struct {
 	env    func(key string) string
 	groups []int // that this process belongs to
 	uid    int
+
+	engineDir string // the configured cache of engines; empty is the service's
 }
 
 func thisMachine() (machine, error) {
@@ -86,8 +89,11 @@ func (c *doctorCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
-	report := doctorReport{Version: programVersion(), Findings: m.examine()}
 	cfg, err := c.load()
+	if dir, none := filepath.Abs(string(cfg.Engine.Dir)); cfg.Engine.Dir != "" && none == nil {
+		m.engineDir = dir
+	}
+	report := doctorReport{Version: programVersion(), Findings: m.examine()}
 	if err != nil {
 		if usage := (usageError{}); errors.As(err, &usage) {
 			return err

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -114,6 +116,10 @@ func TestDoctorFindsWhatOnlyTheKernelKnows(t *testing.T) {
 			func(m *machine) { m.access = refuse("/var/cache/vegad/engines") },
 			"engines", healthWarn, "cannot be written", "chown",
 		},
+		"configured engines that are not there": {
+			func(m *machine) { m.engineDir = "/data/engines" },
+			"engines", healthOK, "none are kept in /data/engines yet", "",
+		},
 		"camera that does not answer": {
 			func(m *machine) {
 				m.modes = func(string) ([]gocv.Mode, error) { return nil, errors.New("device or resource busy") }
@@ -129,6 +135,18 @@ func TestDoctorFindsWhatOnlyTheKernelKnows(t *testing.T) {
 			t.Errorf("%s: %+v", name, got)
 		}
 	}
+}
+
+func TestDoctorLooksIntoTheConfiguredEngines(t *testing.T) {
+	folder := t.TempDir()
+	engines, file := filepath.Join(folder, "engines"), filepath.Join(folder, "config.yaml")
+	if err := os.Mkdir(engines, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(file, []byte("engine: {dir: engines}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantContains(t, "doctor", vegad(t, "doctor", "-c", file).out, "others may use "+engines, "chmod 0700 "+engines)
 }
 
 func refuse(path string) func(string) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"path"
@@ -68,24 +69,26 @@ func kernelSynced() (bool, error) {
 	return state != unsynchronised && t.Status&unix.STA_UNSYNC == 0, nil
 }
 
-// engineFolder is where the service keeps what TensorRT has built.
-const engineFolder = "var/cache/vegad/engines"
+// engineFolder is where the service keeps what TensorRT has built, unless the configuration names another folder.
+const engineFolder = "/var/cache/vegad/engines"
 
 // engines looks at the cache of engines. They are native code: nobody else may put one there.
 func (m machine) engines() []finding {
-	info, err := fs.Stat(m.root, engineFolder)
+	folder := cmp.Or(m.engineDir, engineFolder)
+	inside := cmp.Or(strings.TrimPrefix(path.Clean(folder), "/"), ".") // as an fs.FS names it
+	info, err := fs.Stat(m.root, inside)
 	if err != nil {
 		if !m.jetson() {
 			return nil // nothing here builds engines
 		}
-		return []finding{ok("engines", "none are kept in /"+engineFolder+" yet: the first start builds them")}
+		return []finding{ok("engines", "none are kept in "+folder+" yet: the first start builds them")}
 	}
 	if info.Mode().Perm()&0o077 != 0 {
-		return []finding{broken("engines", fmt.Sprintf("others may use /%s (%v): engines are native code", engineFolder,
-			info.Mode().Perm()), "sudo chmod 0700 /"+engineFolder)}
+		return []finding{broken("engines", fmt.Sprintf("others may use %s (%v): engines are native code", folder,
+			info.Mode().Perm()), "sudo chmod 0700 "+folder)}
 	}
 	count, bytes := 0, int64(0)
-	err = fs.WalkDir(m.root, engineFolder, func(name string, entry fs.DirEntry, err error) error {
+	err = fs.WalkDir(m.root, inside, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() || !strings.HasSuffix(name, ".engine") {
 			return err
 		}
@@ -100,9 +103,9 @@ func (m machine) engines() []finding {
 	if err != nil {
 		return []finding{warn("engines", err.Error(), "look as the user of the service: sudo -u vegad vegad doctor")}
 	}
-	if err := m.access("/" + engineFolder); err != nil {
-		return []finding{warn("engines", fmt.Sprintf("/%s cannot be written: %v: engines are built at every start",
-			engineFolder, err), "sudo chown -R vegad: "+path.Join("/", engineFolder))}
+	if err := m.access(folder); err != nil {
+		return []finding{warn("engines", fmt.Sprintf("%s cannot be written: %v: engines are built at every start", folder,
+			err), "sudo chown -R vegad: "+folder)}
 	}
-	return []finding{ok("engines", fmt.Sprintf("%d engines, %d MiB in /%s", count, bytes/mebibyte, engineFolder))}
+	return []finding{ok("engines", fmt.Sprintf("%d engines, %d MiB in %s", count, bytes/mebibyte, folder))}
 }

@@ -40,7 +40,7 @@ func (o engineCache) open() (config.Config, *engine.Runtime, *engine.Cache, erro
 		cfg.Engine.Dir = config.Path(o.Cache)
 	}
 	if cfg.Engine.Dir == "" && os.Getenv("CACHE_DIRECTORY") == "" {
-		cfg.Engine.Dir = "/var/cache/vegad/engines" // where the service has it
+		cfg.Engine.Dir = engineFolder
 	}
 	if dir := "/var/lib/vegad"; cfg.Engine.KeyFile == "" && o.Cache == "" && folderExists(dir) {
 		cfg.Engine.KeyFile = config.Path(filepath.Join(dir, "engine.key"))
