@@ -2,20 +2,15 @@
 package cross_test
 
 import (
-	"bytes"
 	"cmp"
-	"context"
 	"debug/elf"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/vega-edge/vegad/runtime/bench/benchtest"
 )
@@ -122,14 +117,14 @@ func needs(t *testing.T, path string) (libraries, symbols []string) {
 	return libraries, symbols
 }
 
-// TestCross holds the program and its ONNX Runtime against what JetPacks offer, then runs the whole demonstration.
+// TestCross holds the program and its ONNX Runtime against what JetPacks offer, then has it watch and answer.
 func TestCross(t *testing.T) {
 	program := given(t, "VEGAD_CROSS")
 	results := benchtest.New("cross-test")
 	for _, path := range []string{program, given(t, "VEGAD_CROSS_ONNXRUNTIME")} {
 		holdAgainstJetPacks(t, results, path)
 	}
-	demonstrate(t, results, program)
+	converse(t, results)
 	results.Report(t, "..")
 }
 
@@ -151,41 +146,4 @@ func holdAgainstJetPacks(t *testing.T, results *benchtest.Results, path string) 
 		}
 		results.AtMost(name+": newer than "+j.name, missing, "libraries", 0)
 	}
-}
-
-// demoTime is how long the film lasts that the emulated program watches: it answers in seconds what takes milliseconds.
-const demoTime = 45
-
-// demonstrate runs a film, networks, broker and questions in one emulated program.
-func demonstrate(t *testing.T, results *benchtest.Results, program string) {
-	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "qemu-aarch64-static", "-L", given(t, "VEGAD_CROSS_SYSROOT"), program, "demo",
-		"--seed", "7", "--seconds", strconv.Itoa(demoTime), "--width", "96", "--height", "72", "--bundle", bundle(t))
-	cmd.Env = append(os.Environ(), "VEGAD_ONNXRUNTIME="+given(t, "VEGAD_CROSS_ONNXRUNTIME"), "TMPDIR="+t.TempDir())
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	begin := time.Now()
-	out, err := cmd.Output()
-	took := time.Since(begin).Seconds()
-	fmt.Printf("\n%s", out)
-	if err != nil {
-		t.Errorf("the demonstration: %v\n%s", err, stderr.String())
-	}
-	answered := len(regexp.MustCompile(`(?m)^     answer   `).FindAll(out, -1))
-	results.AtLeast("demo: questions answered", float64(answered), "of 6", 6)
-	results.Add("demo: whole run, emulated", took, "s")
-	if !bytes.Contains(out, []byte("on cpu")) {
-		t.Error("the demonstration does not say what ran the networks")
-	}
-}
-
-// bundle is the folder of the bundle that is shipped.
-func bundle(t *testing.T) string {
-	t.Helper()
-	path, err := filepath.Abs(filepath.Join(benchtest.Root(t), "models", "bundles", "nano"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return path
 }
