@@ -24,6 +24,9 @@ CALIBRATION ?= rooms:64
 BENCH_ROOMS ?= 64
 ROOMS ?= 100
 
+# make deb: what this machine itself is
+DEB_HOST := $(shell dpkg --print-architecture 2>/dev/null)
+
 # make measure-page: how long each phase takes
 PAGE_SECONDS ?= 60
 
@@ -169,8 +172,14 @@ promtool-test: ## check the alert rules of docs/alerts with promtool, and run th
 cross: ## build bin/arm64/vegad on another processor (SYSROOT=root of a Jetson; without one Debian 12's)
 	@SYSROOT='$(SYSROOT)' cross/compile '$(TAGS)' '$(VERSION)'
 
-cross-test: cross setup ## run arm64 unit tests and the whole demonstration under qemu; check symbols against JetPacks
+cross-test: cross setup ## test the arm64 program under qemu, from film to answers; check its symbols against JetPacks
 	@SYSROOT='$(SYSROOT)' $(RUN) cross/test '$(TAGS)'
+
+deb: build $(if $(filter amd64,$(DEB_HOST)),cross) ## pack vegad for Debian on this machine and on arm64 into build/deb
+	@$(foreach arch,$(sort $(DEB_HOST) arm64),SYSROOT='$(SYSROOT)' .make/deb $(arch) '$(VERSION)' &&) true
+
+deb-test: deb ## install, upgrade, remove and purge the package in a throw-away root (needs root)
+	@.make/deb-test
 
 clean: ## remove the programs; what was fetched stays in build/
 	@rm -rf bin
