@@ -60,6 +60,7 @@ test: export VEGAD_REQUIRE_SYSTEMD := 1
 test: export VEGAD_REQUIRE_SHELLS := 1
 test: setup-test ## run every test with the race detector
 	@$(RUN) go test -run AbortAtExit ./runtime/engine
+	@$(RUN) go test -run '^TestUnits$$' -v ./systemd # prints how exposed the units are
 	@$(RUN) go test -race -tags '$(TAGS) matprofile' ./camera/gocv/...
 	@$(RUN) go test -race -tags '$(TAGS)' ./...
 
