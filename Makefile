@@ -24,6 +24,10 @@ CALIBRATION ?= rooms:64
 BENCH_ROOMS ?= 64
 ROOMS ?= 100
 
+# make cross, cross-test and deb: what the arm64 program is to run on
+export SYSROOT  ?=
+export PORTABLE ?=
+
 # make deb: what this machine itself is
 DEB_HOST := $(shell dpkg --print-architecture 2>/dev/null)
 
@@ -170,14 +174,14 @@ fleet-sim: setup-test ## measure what fleets cost brokers, and who simulates and
 promtool-test: ## check the alert rules of docs/alerts with promtool, and run their tests
 	@.make/promtool
 
-cross: ## build bin/arm64/vegad on another processor (SYSROOT=root of a Jetson; without one Debian 12's)
-	@SYSROOT='$(SYSROOT)' cross/compile '$(TAGS)' '$(VERSION)'
+cross: ## build bin/arm64/vegad on another processor (PORTABLE=1 for any JetPack, SYSROOT=root of a Jetson for one)
+	@cross/compile '$(TAGS)' '$(VERSION)'
 
 cross-test: cross setup ## test the arm64 program under qemu, from film to answers; check its symbols against JetPacks
-	@SYSROOT='$(SYSROOT)' $(RUN) cross/test '$(TAGS)'
+	@$(RUN) cross/test '$(TAGS)'
 
 deb: build $(if $(filter amd64,$(DEB_HOST)),cross) ## pack vegad for Debian on this machine and on arm64 into build/deb
-	@$(foreach arch,$(sort $(DEB_HOST) arm64),SYSROOT='$(SYSROOT)' .make/deb $(arch) '$(VERSION)' &&) true
+	@$(foreach arch,$(sort $(DEB_HOST) arm64),.make/deb $(arch) '$(VERSION)' &&) true
 
 deb-test: deb ## install, upgrade, remove and purge the package in a throw-away root (needs root)
 	@.make/deb-test

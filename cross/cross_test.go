@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -63,6 +64,17 @@ func within(t *testing.T, wanted, offered string) bool {
 		t.Fatal(err)
 	}
 	return slices.Compare(w, o) <= 0
+}
+
+func TestSteady(t *testing.T) {
+	for library, want := range map[string]bool{
+		"libstdc++.so.6": true, "libgstapp-1.0.so.0": true, "libc.so.6": true, "ld-linux-aarch64.so.1": true,
+		"libopencv_core.so.406": false, "libavcodec.so.59": false, "libjpeg.so.62": false, "libtbb.so.12": false,
+	} {
+		if got := steady.MatchString(library); got != want {
+			t.Errorf("%s: %v", library, got)
+		}
+	}
 }
 
 func TestHighest(t *testing.T) {
@@ -128,11 +140,28 @@ func TestCross(t *testing.T) {
 	results.Report(t, "..")
 }
 
+// steady names the libraries that are called the same in Ubuntu 22.04 and 24.04, and so in JetPack 6 and 7. The loader
+// is a library to some.
+var steady = regexp.MustCompile(`^(ld-linux-aarch64|` +
+	`lib(c|m|dl|rt|pthread|stdc\+\+|gcc_s|glib-2\.0|gobject-2\.0|gst[a-z]+-1\.0))\.so\.`)
+
+// onEveryJetPack holds a portable program to libraries that every JetPack has.
+func onEveryJetPack(t *testing.T, libraries []string) {
+	for _, library := range libraries {
+		if !steady.MatchString(library) {
+			t.Errorf("%s is not on every JetPack", library)
+		}
+	}
+}
+
 func holdAgainstJetPacks(t *testing.T, results *benchtest.Results, path string) {
 	libraries, symbols := needs(t, path)
 	glibc, glibcxx := highest(symbols, "GLIBC"), highest(symbols, "GLIBCXX")
 	name := filepath.Base(path)
 	fmt.Printf("%s: GLIBC_%s, GLIBCXX_%s\n  %s\n", name, glibc, glibcxx, strings.Join(libraries, " "))
+	if portable() {
+		onEveryJetPack(t, libraries)
+	}
 	if glibc == "" {
 		t.Errorf("%s asks for no GLIBC: the versions are not read", name)
 	}
