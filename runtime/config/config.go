@@ -67,6 +67,8 @@ type Config struct {
 	Metrics Metrics `yaml:"metrics"`
 	// The robot as a device of Home Assistant.
 	HomeAssistant HomeAssistant `yaml:"homeAssistant"`
+	// What is recorded.
+	Record Record `yaml:"record"`
 	// The log on standard error.
 	Log Log `yaml:"log"`
 
