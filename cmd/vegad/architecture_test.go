@@ -27,7 +27,7 @@ var levels = map[string]int{
 	"camera":                           0,
 	"camera/gocv":                      1,
 	"camera/room":                      1,
-	"camera/replay":                    1,
+	"camera/replay":                    2,
 	"cmd/roomgen":                      2,
 	"cmd/vegad":                        4,
 	"models":                           0,
