@@ -12,6 +12,7 @@ import (
 	"github.com/vega-edge/vegad/runtime/link/payload"
 	"github.com/vega-edge/vegad/runtime/perception"
 	"github.com/vega-edge/vegad/runtime/query"
+	"github.com/vega-edge/vegad/runtime/record"
 	"github.com/vega-edge/vegad/runtime/scene"
 )
 
@@ -41,19 +42,24 @@ func (a *answerer) HandleAsk(ctx context.Context, ask payload.Ask, received time
 // attendTo answers a question, measures how long it took, and counts it.
 func (d *daemon) attendTo(ctx context.Context, ask payload.Ask, received time.Time) payload.Answer {
 	begin := time.Now()
-	out := d.answer(ctx, ask, received)
+	var mark uint64
+	out := d.answer(ctx, ask, received, &mark)
 	out.Question, out.Step = ask.Question, d.step()
 	out.LatencyMs.Queue = milliseconds(begin.Sub(received))
 	out.LatencyMs.Total = milliseconds(time.Since(received))
 	d.meter.counted(out.Status)
 	d.meter.question.add(time.Since(begin))
+	d.noteAnswer(ask.RequestID, out, record.Answer{
+		Snapshot: mark, Client: ask.Client, Scope: string(ask.Scope),
+	})
 	return out
 }
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-// answer understands, looks and answers. What goes wrong becomes the answer's status and reason.
-func (d *daemon) answer(ctx context.Context, ask payload.Ask, received time.Time) payload.Answer {
+// answer understands, looks and answers, and tells by mark at which glance. What goes wrong becomes the answer's status
+// and reason.
+func (d *daemon) answer(ctx context.Context, ask payload.Ask, received time.Time, mark *uint64) payload.Answer {
 	if err := d.afford(ask, received); err != nil {
 		return payload.Answer{Status: payload.Refused, Reason: err.Error()}
 	}
@@ -85,10 +91,9 @@ func (d *daemon) answer(ctx context.Context, ask payload.Ask, received time.Time
 		out.Status, out.Reason = payload.Abstained, err.Error()
 		return out
 	}
-	snap := d.memory.Snapshot()
-	opt := query.DefaultOptions()
-	opt.Now = camera.Now()
-	d.fill(&out, query.Execute(q, snap, opt), snap)
+	g := d.glance()
+	*mark = g.mark
+	d.fill(&out, g.execute(q), g.snap)
 	out.Gate = &gate
 	if late(ask, received) {
 		out.Status, out.Reason, out.Answer = payload.Expired, "the deadline passed while the question was answered", nil
@@ -226,7 +231,7 @@ func (a *answerer) HandlePose(pose payload.Pose) {
 		odometry.Mono = monoOf(pose.Timestamp.Time)
 	}
 	odometry.Cov, _ = pose.PlanarCovariance()
-	if err := a.d.memory.SetOdometry(odometry); err != nil {
+	if err := a.d.locate(odometry); err != nil {
 		a.d.log.Debug("pose rejected", "err", err)
 	}
 }

@@ -2,7 +2,6 @@ package daemon
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/url"
@@ -11,11 +10,10 @@ import (
 
 	"github.com/vega-edge/vegad/camera"
 	"github.com/vega-edge/vegad/camera/gocv"
+	"github.com/vega-edge/vegad/camera/replay"
 	"github.com/vega-edge/vegad/camera/room"
 	"github.com/vega-edge/vegad/runtime/config"
 )
-
-var errNoReplay = errors.New("this version has no recordings to replay")
 
 // OpenCamera opens a camera of any kind.
 func OpenCamera(ctx context.Context, uri camera.URI) (camera.Source, error) {
@@ -27,7 +25,7 @@ func OpenCamera(ctx context.Context, uri camera.URI) (camera.Source, error) {
 		}
 		return room.Open(cfg)
 	case camera.KindReplay:
-		return nil, fmt.Errorf("opening %s: %w", uri, errNoReplay)
+		return replay.Open(uri.Path, uri.Paced)
 	default:
 		return gocv.Open(ctx, uri, gocv.Options{})
 	}
@@ -85,10 +83,7 @@ func prepareCamera(c config.Camera) (prepared, error) {
 	if err != nil {
 		return prepared{}, fmt.Errorf("camera %s: %w", c.Name, err)
 	}
-	switch {
-	case uri.Kind == camera.KindReplay: // it would be tried for ever
-		return prepared{}, fmt.Errorf("camera %s: opening %s: %w", c.Name, uri, errNoReplay)
-	case uri.Loop && !uri.Paced: // its second showing would lie before the end of the first
+	if uri.Loop && !uri.Paced { // its second showing would lie before the end of the first
 		return prepared{}, fmt.Errorf("camera %s: opening %s: loop=1 needs the film's own pace, leave pace=off out",
 			c.Name, uri)
 	}
@@ -97,6 +92,9 @@ func prepareCamera(c config.Camera) (prepared, error) {
 	}
 	if uri.Kind == camera.KindRoom && c.Calibration == nil && c.Mount == (config.Mount{}) {
 		return out.simulated()
+	}
+	if uri.Kind == camera.KindReplay && c.Calibration == nil && c.Mount == (config.Mount{}) {
+		return out.recorded()
 	}
 	if c.Calibration != nil {
 		if out.calibration, err = c.Calibrate(0, 0); err != nil {
@@ -120,6 +118,17 @@ func (p prepared) simulated() (prepared, error) {
 	return p, s.Close()
 }
 
+// recorded fills in what a recording knows of its camera.
+func (p prepared) recorded() (prepared, error) {
+	head, err := replay.Head(p.uri.Path)
+	if err != nil {
+		return p, fmt.Errorf("camera %s: %w", p.name, err)
+	}
+	c := head.Camera
+	p.calibration, p.assumed, p.mount = c.Lens(), c.AssumedHFOV, camera.Mount(c.Mount)
+	return p, nil
+}
+
 // capture is how the camera is kept running: a film that is read as fast as possible loses no picture, and one that
 // cannot be opened fails at once, and may show a still for as long as it likes; anything live skips what nobody has
 // time for, is opened again when it freezes, and is never given up.
@@ -128,7 +137,7 @@ func (p prepared) capture(log *slog.Logger) camera.CaptureConfig {
 		Open:   func(ctx context.Context) (camera.Source, error) { return OpenCamera(ctx, p.uri) },
 		Logger: log, Loop: p.uri.Loop, Inspect: true, FreezeAfter: p.freezeAfter, Fits: p.fits,
 	}
-	if p.uri.Kind == camera.KindFile {
+	if p.uri.Kind == camera.KindFile || p.uri.Kind == camera.KindReplay {
 		cfg.MaxFailures, cfg.FreezeAfter = 1, 0
 		if !p.uri.Paced {
 			cfg.Policy = camera.Every

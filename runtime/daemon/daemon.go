@@ -30,6 +30,7 @@ import (
 	"github.com/vega-edge/vegad/runtime/outbox"
 	"github.com/vega-edge/vegad/runtime/perception"
 	"github.com/vega-edge/vegad/runtime/query"
+	"github.com/vega-edge/vegad/runtime/record"
 	"github.com/vega-edge/vegad/runtime/scene"
 	"github.com/vega-edge/vegad/systemd"
 )
@@ -83,6 +84,8 @@ type daemon struct {
 	identity identity
 	notify   *systemd.Notifier
 	page     *dashboard.Server // nil when it is off
+	record   *record.Recorder  // nil when there is no folder for recordings
+	journal  journal
 	tail     *dashboard.Tail
 	started  time.Time
 
@@ -167,6 +170,24 @@ func FindBundle(cfg config.Config) (string, error) {
 
 // open makes memory, camera and pipeline.
 func (d *daemon) open() error {
+	if err := d.openMemory(); err != nil {
+		return err
+	}
+	d.recall()
+	cam, err := prepareCamera(d.cfg.Cameras[0])
+	if err != nil {
+		return err
+	}
+	d.capture = camera.NewCapture(cam.capture(d.log.With("component", "camera", "camera", cam.name)))
+	if err := d.openPipeline(cam); err != nil {
+		return err
+	}
+	d.openRecorder(cam)
+	return d.openPage(cam)
+}
+
+// openMemory makes an empty memory, and the words that questions about it may use.
+func (d *daemon) openMemory() error {
 	m := &d.bundle.Manifest
 	d.lexicon = query.NewLexicon(m.Labels, m.Colors)
 	sc := scene.DefaultConfig(m.Labels, m.Colors)
@@ -176,20 +197,16 @@ func (d *daemon) open() error {
 	if d.memory, err = scene.New(sc); err != nil {
 		return fmt.Errorf("making the scene memory: %w", err)
 	}
-	d.recall()
-	cam, err := prepareCamera(d.cfg.Cameras[0])
-	if err != nil {
-		return err
-	}
-	d.capture = camera.NewCapture(cam.capture(d.log.With("component", "camera", "camera", cam.name)))
+	return nil
+}
+
+func (d *daemon) openPipeline(cam prepared) error {
+	var err error
 	d.pipeline, err = perception.New(perception.Config{
-		Manifest: m, Graph: func(name string) perception.Graph { return d.engine.Graph(name) }, Camera: cam.name,
-		Calibration: cam.calibration, AssumedHFOV: cam.assumed, Mount: cam.mount,
+		Manifest: &d.bundle.Manifest, Graph: func(name string) perception.Graph { return d.engine.Graph(name) },
+		Camera: cam.name, Calibration: cam.calibration, AssumedHFOV: cam.assumed, Mount: cam.mount,
 	})
-	if err != nil {
-		return err
-	}
-	return d.openPage(cam)
+	return err
 }
 
 func priors(m *models.Manifest) []scene.SizePrior {
@@ -228,6 +245,8 @@ func (d *daemon) serve(ctx context.Context) (err error) {
 		err = errors.Join(err, <-linked)
 	}()
 
+	stopRecorder := d.startRecorder(ctx)
+	defer func() { err = errors.Join(err, stopRecorder()) }()
 	d.announce()
 	group, inner := errgroup.WithContext(ctx)
 	group.Go(func() error { return d.film(inner) })

@@ -62,7 +62,7 @@ func TestWhatCannotBeRepairedEndsTheDaemon(t *testing.T) {
 		},
 		"recording": {
 			func(c *config.Config) { c.Cameras[0].URI = "replay:" + folder },
-			[]string{"camera front", "no recordings"},
+			[]string{"camera front", "no recording in it"},
 		},
 		"film that loops without a pace": {
 			func(c *config.Config) { c.Cameras[0].URI = noFilm + "?loop=1&pace=off" },

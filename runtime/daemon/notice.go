@@ -25,11 +25,11 @@ func (d *daemon) attend(ctx context.Context, n *noticer) error {
 		case <-ctx.Done():
 			return nil
 		case <-d.looked:
-			snap := d.memory.Snapshot()
-			for _, event := range n.notice(snap) {
+			g := d.glance()
+			for _, event := range n.notice(g.snap) {
 				d.tellEvent(event)
 			}
-			d.reply(snap, time.Now())
+			d.reply(g, time.Now())
 		case now := <-tick.C:
 			d.expire(now)
 			if lost := d.link.Outbox().Dropped; lost != told && now.Sub(when) >= time.Minute {
@@ -45,6 +45,7 @@ func (d *daemon) tellEvent(event payload.Event) {
 		d.suppressed.Add(1)
 		return
 	}
+	d.noteEvent(event)
 	d.told(d.link.PublishEvent(event))
 }
 

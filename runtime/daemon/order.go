@@ -36,6 +36,8 @@ func (d *daemon) actions() map[string]action {
 		"model.activate": d.orderActivate,
 		"model.rollback": d.orderRollback,
 		"restart":        d.orderRestart,
+		"record.start":   d.orderRecord(true),
+		"record.stop":    d.orderRecord(false),
 	}
 }
 
@@ -125,7 +127,7 @@ func (d *daemon) orderNoWatch(_ context.Context, parameters json.RawMessage) (st
 // orderForget empties the memory, on disk as well.
 func (d *daemon) orderForget(context.Context, json.RawMessage) (string, error) {
 	things := len(d.memory.Snapshot().Seen)
-	d.memory.Clear()
+	d.forget()
 	if state := stateFolder(); state != "" {
 		if err := d.memory.SaveFile(filepath.Join(state, sceneFile)); err != nil {
 			return "", fmt.Errorf("forgotten, but not on disk: %w", err)

@@ -117,7 +117,7 @@ func (s shown) Watch(w payload.Watch) error {
 		err = d.watches.add(d.newStanding(w, q), d.cfg.Limits.MaxWatches, d.cfg.Limits.MaxWatchesPerClient)
 	}
 	if err == nil {
-		d.reply(d.memory.Snapshot(), time.Now())
+		d.reply(d.glance(), time.Now())
 	}
 	return err
 }

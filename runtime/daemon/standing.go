@@ -9,10 +9,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/vega-edge/vegad/camera"
 	"github.com/vega-edge/vegad/runtime/link/payload"
 	"github.com/vega-edge/vegad/runtime/query"
-	"github.com/vega-edge/vegad/runtime/scene"
+	"github.com/vega-edge/vegad/runtime/record"
 )
 
 // standing is a question that is answered again when its answer changes.
@@ -62,7 +61,7 @@ func (d *daemon) stand(m payload.Watch) error {
 	if err != nil {
 		return err
 	}
-	d.reply(d.memory.Snapshot(), time.Now())
+	d.reply(d.glance(), time.Now())
 	return nil
 }
 
@@ -148,19 +147,20 @@ func (w *watches) due(now time.Time) []*standing {
 
 // reply answers the standing questions whose answers have changed. The networks do not run again for them: the memory
 // of the newest observation answers.
-func (d *daemon) reply(snap *scene.Snapshot, now time.Time) {
+func (d *daemon) reply(g glance, now time.Time) {
 	d.replying.Lock()
 	defer d.replying.Unlock()
 	for _, s := range d.watches.due(now) {
 		out := payload.Answer{Question: s.question, Query: encode(s.query), Step: d.step()}
-		opt := query.DefaultOptions()
-		opt.Now = camera.Now()
-		d.fill(&out, query.Execute(s.query, snap, opt), snap)
-		out.Gate = &payload.Gate{Mean: snap.GateMean, Shift: snap.GateShift}
+		d.fill(&out, g.execute(s.query), g.snap)
+		out.Gate = &payload.Gate{Mean: g.snap.GateMean, Shift: g.snap.GateShift}
 		if s.last != nil && !differs(s.last, &out) {
 			continue
 		}
 		s.last, s.sent = &out, now
+		d.noteAnswer(s.id, out, record.Answer{
+			Snapshot: g.mark, Client: s.client, Scope: string(s.query.Scope), Standing: true,
+		})
 		d.told(d.link.PublishWatch(s.id, out, true))
 	}
 }

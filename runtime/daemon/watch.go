@@ -34,6 +34,7 @@ func (d *daemon) watch(ctx context.Context, url string) error {
 			continue
 		}
 		begin := time.Now()
+		d.record.Picture(f) // before it is encoded, and so before any observation that rests on it
 		err = d.pipeline.Frame(ctx, f)
 		d.page.Frame(f)
 		f.Release()
@@ -41,6 +42,7 @@ func (d *daemon) watch(ctx context.Context, url string) error {
 			return err
 		}
 		d.meter.encode.add(time.Since(begin))
+		d.noteFeatures(seq, mono)
 		d.frames.Add(1)
 		if d.pace.observe(mono, !d.ready.Load(), d.capture.Stats().Skipped) {
 			if err := d.observe(ctx, perception.Observe); err != nil {
@@ -69,10 +71,9 @@ func (d *daemon) look(ctx context.Context, family perception.Family, use func(*s
 		if use != nil {
 			use(o)
 		}
-		if o.Seq == d.newest || d.stopped.Load() { // a stopped capture must not fill a memory that was emptied
-			return false
-		}
-		if rejected = d.memory.Observe(o); rejected != nil {
+		// A stopped capture must not fill a memory that was emptied.
+		offered := o.Seq != d.newest && !d.stopped.Load()
+		if rejected = d.learn(o, family, offered); rejected != nil || !offered {
 			return false
 		}
 		d.newest = o.Seq
