@@ -22,6 +22,9 @@ type Head struct {
 	BundleDigest string          `json:"bundleDigest"` // sha256 of its manifest
 	Provider     string          `json:"provider"`
 	Precision    string          `json:"precision"`
+	Labels       []string        `json:"labels"` // of the bundle, in the order that detections count in
+	Colors       []string        `json:"colors"`
+	ViewHFOV     float64         `json:"viewHfovRad"` // of the view that the networks see
 	Camera       Camera          `json:"camera"`
 	Threads      int             `json:"threads"`          // of the networks; 0 follows the CPU quota
 	MaxObjects   int             `json:"maxObjects"`       // that the memory may hold
