@@ -33,6 +33,8 @@ type commands struct {
 	Fleet    fleetCmd    `cmd:"" help:"Watch and simulate many robots."`
 	Engine   engineCmd   `cmd:"" help:"Build, list and verify TensorRT's engines."`
 	Quantize quantizeCmd `cmd:"" help:"Convert networks to int8 and float16."`
+	Record   recordCmd   `cmd:"" help:"Record what a robot sees, thinks and says."`
+	Replay   replayCmd   `cmd:"" help:"Tell a recording again with today's program and bundle."`
 	Room     roomCmd     `cmd:"" help:"Simulated rooms."`
 	Schema   schemaCmd   `cmd:"" help:"Print the JSON Schema of messages or of the configuration."`
 	Version  versionCmd  `cmd:"" help:"Print the version."`

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/vega-edge/vegad/camera/gocv"
+	"github.com/vega-edge/vegad/runtime/config"
 	"github.com/vega-edge/vegad/runtime/daemon"
 )
 
@@ -18,12 +19,17 @@ type runCmd struct {
 
 // Run watches and answers until it is told to stop.
 func (c *runCmd) Run(ctx context.Context, s streams) error {
-	if c.For < 0 {
-		return usageError{fmt.Errorf("--for %s: must not be negative", c.For)}
-	}
 	cfg, err := c.load()
 	if err != nil {
 		return err
+	}
+	return c.with(ctx, s, cfg)
+}
+
+// with watches and answers as a configuration says.
+func (c *runCmd) with(ctx context.Context, s streams, cfg config.Config) error {
+	if c.For < 0 {
+		return usageError{fmt.Errorf("--for %s: must not be negative", c.For)}
 	}
 	logger := newLogger(cfg.Log, s.err)
 	if err := limitThreads(logger); err != nil {

@@ -72,6 +72,7 @@ func (d *daemon) head(cam prepared) record.Head {
 		Version: d.o.Version, Manufacturer: d.cfg.Identity.Manufacturer, SerialNumber: d.cfg.Identity.SerialNumber,
 		Bundle: m.Name + " " + m.Version, BundleDigest: d.bundle.Digest(),
 		Provider: string(r.Provider), Precision: string(r.Precision),
+		Labels: m.Labels, Colors: m.Colors, ViewHFOV: m.View.HFOVRad,
 		Camera:  record.NewCamera(cam.name, cam.uri.String(), cam.calibration, cam.assumed, cam.mount),
 		Threads: d.cfg.Threads, MaxObjects: d.cfg.Scene.MaxObjects, Config: shownConfig(d.cfg),
 	}
