@@ -16,6 +16,7 @@ import (
 	"github.com/vega-edge/vegad/runtime/bench/benchtest"
 	"github.com/vega-edge/vegad/runtime/config"
 	"github.com/vega-edge/vegad/runtime/link/linktest"
+	"github.com/vega-edge/vegad/runtime/record"
 )
 
 // pageSettings is a robot with the real networks and a room that is worth looking at.
@@ -25,6 +26,7 @@ func pageSettings(t *testing.T, broker string) config.Config {
 	cfg.Bundle = filepath.Join(benchtest.Root(t), "models", "bundles", "nano")
 	cfg.Broker.URL, cfg.Broker.MaxBackoff = broker, time.Second
 	cfg.Dashboard.Listen = "127.0.0.1:0"
+	cfg.Record.Dir = config.Path(t.TempDir())
 	return cfg
 }
 
@@ -51,7 +53,8 @@ func TestBrowser(t *testing.T) {
 	chromium(t)
 	port := linktest.FreePort(t)
 	broker := linktest.StartMosquitto(t, port)
-	r := start(t, pageSettings(t, "mqtt://127.0.0.1:"+port))
+	cfg := pageSettings(t, "mqtt://127.0.0.1:"+port)
+	r := start(t, cfg)
 	url := r.pageURL()
 	b := openBrowser(t, strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"))
 	b.resize(1280, 900, false)
@@ -61,6 +64,7 @@ func TestBrowser(t *testing.T) {
 	b.checkLoads()
 	b.checkAnswers()
 	b.checkOverlays()
+	b.checkRecording(string(cfg.Record.Dir))
 	b.checkKeyboard()
 	b.checkAccessibility()
 	b.checkScreens()
@@ -154,6 +158,24 @@ func (b *browser) checkOverlays() {
 	b.choose("stream", "")
 }
 
+// checkRecording presses the button twice: it counts meanwhile, and what it made is a recording.
+func (b *browser) checkRecording(dir string) {
+	b.t.Helper()
+	const press = `(document.getElementById("record").click(), true)`
+	const said = `document.getElementById("recorded").textContent`
+	b.await("the button", `!document.getElementById("record").disabled`)
+	read[bool](b, press)
+	b.await("a recording", `document.getElementById("record").getAttribute("aria-pressed") === "true"`)
+	b.await("bytes of it", `/^[1-9]\d* s, [\d.]+ [KM]iB$/.test(`+said+`)`)
+	b.shoot("recording")
+	read[bool](b, press)
+	b.await("its end", `document.getElementById("record").textContent === "Record" && `+said+` === ""`)
+	eventually(b.t, "the recording to be closed", func() bool {
+		got, damage := count(b.t, dir)
+		return got["picture"] > 0 && got["observation"] > 0 && damage == record.Damage{}
+	})
+}
+
 // checkKeyboard goes through the page without a mouse.
 func (b *browser) checkKeyboard() {
 	b.t.Helper()
@@ -174,7 +196,7 @@ func (b *browser) checkKeyboard() {
 	}
 	at := -1
 	for _, id := range []string{
-		"skip", "theme", "stream", "strength", "remembered", "map", "question", "scope", "keep", "history",
+		"skip", "theme", "stream", "strength", "remembered", "record", "map", "question", "scope", "keep", "history",
 	} {
 		next := slices.Index(order, id)
 		if next <= at {

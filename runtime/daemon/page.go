@@ -55,9 +55,14 @@ func (d *daemon) openPage(cam prepared) error {
 		return err
 	}
 	m := &d.bundle.Manifest
+	var recorder dashboard.Recorder
+	if d.record != nil {
+		recorder = d.record
+	}
 	d.page, err = dashboard.New(dashboard.Config{
 		Listen: c.Listen, Token: c.Token.Reveal(), TLS: security, Hosts: c.Hosts, FPS: c.FPS, Width: c.Width,
-		MaxViewers: c.MaxViewers, Robot: shown{d}, Answerer: shown{d}, Tail: d.tail, Metrics: numbers, Logger: d.log,
+		MaxViewers: c.MaxViewers, Robot: shown{d}, Answerer: shown{d}, Tail: d.tail, Metrics: numbers, Recorder: recorder,
+		Logger: d.log,
 		About: dashboard.About{
 			Version: d.o.Version, Manufacturer: d.cfg.Identity.Manufacturer, Serial: d.cfg.Identity.SerialNumber,
 			Camera: cam.name, Calibrated: d.pipeline.Calibrated(), Bundle: m.Name + " " + m.Version,

@@ -54,6 +54,7 @@ type Config struct {
 
 	Robot    Robot
 	Answerer Answerer
+	Recorder Recorder // nil cannot record
 	About    About
 	Eye      Eye
 	Tail     *Tail        // the log; nil shows none

@@ -33,7 +33,7 @@ func FuzzPosted(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		p, err := readPosted(data)
+		p, err := readPosted[posted](data)
 		if err != nil {
 			return
 		}

@@ -17,6 +17,7 @@ import (
 	"github.com/vega-edge/vegad/camera"
 	"github.com/vega-edge/vegad/runtime/link/linktest"
 	"github.com/vega-edge/vegad/runtime/link/payload"
+	"github.com/vega-edge/vegad/runtime/record"
 	"github.com/vega-edge/vegad/runtime/scene"
 )
 
@@ -28,6 +29,19 @@ type robot struct {
 	scenes, reports, maps atomic.Int64
 	asked                 atomic.Pointer[payload.Ask]
 	watched               atomic.Pointer[payload.Watch]
+	recording             atomic.Bool
+	orders                atomic.Int64
+}
+
+// Order and Status make the robot a recorder.
+func (r *robot) Order(start bool) (record.Status, error) {
+	r.orders.Add(1)
+	r.recording.Store(start)
+	return r.Status(), nil
+}
+
+func (r *robot) Status() record.Status {
+	return record.Status{Recording: r.recording.Load(), Lasted: 3 * time.Second, Bytes: 4096, Dropped: 2}
 }
 
 func (r *robot) Scene() *scene.Snapshot {
@@ -66,7 +80,7 @@ func (r *robot) Watch(w payload.Watch) error {
 
 func settings(r *robot) Config {
 	return Config{
-		Listen: "127.0.0.1:0", FPS: 10, Width: 64, MaxViewers: 3, Robot: r, Answerer: r,
+		Listen: "127.0.0.1:0", FPS: 10, Width: 64, MaxViewers: 3, Robot: r, Answerer: r, Recorder: r,
 		Logger: slog.New(slog.DiscardHandler), Tail: &Tail{}, About: About{Camera: "front", Labels: []string{"chair"}},
 		Eye: Eye{View: camera.Canonical{Width: 32, Height: 24, HFOV: 1.2}, AssumedHFOV: 1.2},
 	}

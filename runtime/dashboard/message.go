@@ -174,6 +174,7 @@ type reportMessage struct {
 	Temperatures  []Reading     `json:"temperatures"`
 	Powers        []Reading     `json:"powers"`
 	Standing      []Standing    `json:"standing"`
+	Recording     recording     `json:"recording"`
 	Viewers       int           `json:"viewers"`
 }
 
@@ -198,7 +199,7 @@ func (s *Server) report(now time.Time) reportMessage {
 	out := reportMessage{
 		Type: "report", Time: payload.Time{Time: now}, State: r.State, Broker: r.Broker, Connected: r.Connected,
 		LinkError: r.LinkError, Stages: list(r.Stages), Temperatures: list(r.Temperatures), Powers: list(r.Powers),
-		Standing: list(r.Standing), Viewers: s.hub.count(),
+		Standing: list(r.Standing), Recording: s.recording(), Viewers: s.hub.count(),
 	}
 	out.FrameHz, out.ObservationHz = s.reporter.rates(now, r)
 	return out

@@ -30,6 +30,7 @@ func (s *Server) routes() http.Handler {
 	mux.Handle("GET /live", s.site.Private(http.HandlerFunc(s.live)))
 	mux.Handle("POST /ask", s.site.Private(http.HandlerFunc(s.ask)))
 	mux.Handle("POST /watch", s.site.Private(http.HandlerFunc(s.watch)))
+	mux.Handle("POST /record", s.site.Private(http.HandlerFunc(s.record)))
 	if s.cfg.Metrics != nil {
 		mux.Handle("GET /metrics", s.site.Private(s.cfg.Metrics))
 	}
@@ -45,15 +46,15 @@ type posted struct {
 }
 
 // readPosted reads exactly one object of known fields.
-func readPosted(data []byte) (posted, error) {
-	var p posted
+func readPosted[T any](data []byte) (T, error) {
+	var p, none T
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil {
-		return posted{}, fmt.Errorf("reading a question: %w", err)
+		return none, fmt.Errorf("reading what was posted: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return posted{}, errors.New("reading a question: something follows the object")
+		return none, errors.New("reading what was posted: something follows the object")
 	}
 	return p, nil
 }
@@ -83,20 +84,19 @@ func (p posted) toWatch(id string) (payload.Watch, error) {
 }
 
 // receive reads what was posted, or refuses it.
-func (s *Server) receive(w http.ResponseWriter, r *http.Request) (posted, bool) {
+func receive[T any](w http.ResponseWriter, r *http.Request) (p T, ok bool) {
 	if r.Header.Get("Content-Type") != "application/json" {
 		http.Error(w, "want application/json", http.StatusUnsupportedMediaType)
-		return posted{}, false
+		return p, false
 	}
 	data, err := io.ReadAll(r.Body)
 	if err != nil {
-		http.Error(w, "the question is too large or was cut off", http.StatusRequestEntityTooLarge)
-		return posted{}, false
+		http.Error(w, "what was posted is too large or was cut off", http.StatusRequestEntityTooLarge)
+		return p, false
 	}
-	p, err := readPosted(data)
-	if err != nil {
+	if p, err = readPosted[T](data); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
-		return posted{}, false
+		return p, false
 	}
 	return p, true
 }
@@ -105,7 +105,7 @@ func (s *Server) receive(w http.ResponseWriter, r *http.Request) (posted, bool) 
 func (s *Server) number() string { return "page-" + strconv.FormatUint(s.asked.Add(1), 10) }
 
 func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
-	p, ok := s.receive(w, r)
+	p, ok := receive[posted](w, r)
 	if !ok {
 		return
 	}
@@ -120,7 +120,7 @@ func (s *Server) ask(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) watch(w http.ResponseWriter, r *http.Request) {
-	p, ok := s.receive(w, r)
+	p, ok := receive[posted](w, r)
 	if !ok {
 		return
 	}

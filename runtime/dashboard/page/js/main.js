@@ -7,6 +7,7 @@ import { byId, setText } from "./dom.js";
 import { Live } from "./live.js";
 import { Plan } from "./map.js";
 import * as panels from "./panels.js";
+import { Recording } from "./record.js";
 import { Theme } from "./theme.js";
 
 const state = { scene: null, view: null, highlighted: new Set(), steps: [] };
@@ -46,6 +47,7 @@ const live = new Live({
     panels.report(r);
     charts.report(r);
     questions.standing(r.standing);
+    recording.show(r.recording);
   },
   answer: (entry) => questions.add(entry),
   log: (m) => panels.log(m.lines, false),
@@ -57,6 +59,7 @@ const plan = new Plan(state);
 const things = new panels.Things(state, show);
 const charts = new Charts(state);
 const questions = new Questions(state, show);
+const recording = new Recording();
 new Theme(() => { drawScene(); charts.draw(); });
 questions.standing([]);
 
