@@ -227,7 +227,7 @@ func (p *projector) box(d *record.Detection) {
 		}
 	}
 	if top.Y < math.MaxInt && d.Label >= 0 && d.Label < len(p.head.Labels) {
-		p.write(top.X, max(top.Y-4, 28), fmt.Sprintf("%s %.0f%%", p.head.Labels[d.Label], 100*d.Score))
+		p.write(min(max(top.X, 2), p.canvas.Rect.Dx()-80), max(top.Y-4, 28), fmt.Sprintf("%s %.0f%%", p.head.Labels[d.Label], 100*d.Score))
 	}
 }
 

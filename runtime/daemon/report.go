@@ -180,6 +180,12 @@ func (d *daemon) errors(c camera.CaptureStats, stepReason string) []payload.Erro
 			ErrorHint: "answers and events are kept in memory meanwhile; make room on the disk, or let vegad write its folder",
 		})
 	}
+	if failure := d.record.Status().Failure; failure != "" {
+		out = append(out, payload.Error{
+			ErrorType: "recording", ErrorLevel: payload.LevelWarning, ErrorDescription: failure,
+			ErrorHint: "make room on the disk, or let vegad write its folder of recordings",
+		})
+	}
 	if !d.pipeline.Calibrated() {
 		out = append(out, payload.Error{
 			ErrorType: "calibration", ErrorLevel: payload.LevelWarning,
