@@ -43,7 +43,7 @@ func (c *recordHereCmd) Run(ctx context.Context, s streams) error {
 		return err
 	}
 	r := &cfg.Record
-	r.Dir, r.When, r.MaxBytes, r.MaxAge = config.Path(c.Out), "always", wholeBytes, wholeAge
+	r.Dir, r.When, r.MaxBytes, r.MaxKept, r.MaxAge = config.Path(c.Out), "always", wholeBytes, wholeBytes, wholeAge
 	if c.Pictures != "" {
 		r.Pictures = c.Pictures
 	}

@@ -16,7 +16,7 @@ type Record struct {
 	MaxAge time.Duration `yaml:"maxAge" default:"24h" range:"1m..8760h"`
 	// Most that may be kept from falling out of the ring: what was recorded on demand, and what lies around events and
 	// questions. The oldest goes first.
-	MaxKept Bytes `yaml:"maxKept" default:"1GiB" range:"16MiB..1024GiB"`
+	MaxKept Bytes `yaml:"maxKept" default:"4GiB" range:"16MiB..1024GiB"`
 	// How much is kept before an event or a question.
 	Before time.Duration `yaml:"before" default:"1m" range:"1s..1h"`
 	// How much is kept after it.

@@ -3,9 +3,11 @@ package daemon_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/vega-edge/vegad/models/modeltest"
 	"github.com/vega-edge/vegad/runtime/config"
 	"github.com/vega-edge/vegad/runtime/daemon"
+	"github.com/vega-edge/vegad/runtime/link/linktest"
 	"github.com/vega-edge/vegad/runtime/record"
 )
 
@@ -239,4 +242,26 @@ func TestNothingIsRecordedUnasked(t *testing.T) {
 	if entries, err := os.ReadDir(string(cfg.Record.Dir)); err != nil || len(entries) > 0 {
 		t.Errorf("%v %v", entries, err)
 	}
+}
+
+// TestRecordingOfAKilledDaemon kills a daemon that records, and tells again what it had recorded until then.
+func TestRecordingOfAKilledDaemon(t *testing.T) {
+	dir, bundle := t.TempDir(), modeltest.Write(t, bundleSpec())
+	conf := filepath.Join(t.TempDir(), "config.yaml")
+	text := fmt.Sprintf("bundle: %s\nthreads: 1\nbroker: {url: \"embedded:0\"}\ndashboard: {listen: \"off\"}\n"+
+		"cameras: [{name: front, uri: %q}]\nrecord: {dir: %s, when: always}\n", bundle, small, dir)
+	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	child := linktest.Child{Env: []string{soakVariable + "=" + conf}, KillAfter: 4 * time.Second}
+	if err := child.Run(t); err != nil {
+		t.Fatal(err)
+	}
+	got, damage := count(t, dir)
+	if got["picture"] < 15 || damage.Places > 1 || damage.Places == 1 && !damage.Truncated {
+		t.Fatalf("%v %+v", got, damage)
+	}
+	cfg := settings(t, small)
+	cfg.Record.Dir = config.Path(dir)
+	wantIdentical(t, again(t, cfg, bundle), 0)
 }
