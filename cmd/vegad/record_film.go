@@ -227,7 +227,8 @@ func (p *projector) box(d *record.Detection) {
 		}
 	}
 	if top.Y < math.MaxInt && d.Label >= 0 && d.Label < len(p.head.Labels) {
-		p.write(min(max(top.X, 2), p.canvas.Rect.Dx()-80), max(top.Y-4, 28), fmt.Sprintf("%s %.0f%%", p.head.Labels[d.Label], 100*d.Score))
+		name := fmt.Sprintf("%s %.0f%%", p.head.Labels[d.Label], 100*d.Score)
+		p.write(min(max(top.X, 2), p.canvas.Rect.Dx()-80), max(top.Y-4, 28), name)
 	}
 }
 
