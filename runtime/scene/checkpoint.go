@@ -78,7 +78,7 @@ func (m *Memory) replaceBy(o *Memory) {
 	m.suspect, m.suspected, m.steps = o.suspect, o.suspected, o.steps
 	m.motion, m.reckoned, m.from, m.blind, m.scale = o.motion, o.reckoned, o.from, o.blind, o.scale
 	m.pending, m.arriving, m.unsettled = o.pending, o.arriving, o.unsettled
-	m.tracks, m.spare, m.gone = o.tracks, o.spare, o.gone
+	m.tracks, m.spare, m.gone, m.glimpses = o.tracks, o.spare, o.gone, o.glimpses
 	m.numbers, m.serials, m.embedding = o.numbers, o.serials, o.embedding
 	m.room, m.cover, m.ground, m.free, m.stood, m.stats = o.room, o.cover, o.ground, o.free, o.stood, o.stats
 	m.meas, m.dets, m.weak, m.colors, m.hints = o.meas, o.dets, o.weak, o.colors, o.hints
@@ -189,6 +189,27 @@ func (f *full) things(c *coder) {
 	if c.reading && !f.bad {
 		m.tracks = append(m.tracks, f.tracks[:n-gone]...)
 		m.gone.list = append(m.gone.list, f.tracks[n-gone:]...)
+	}
+	f.glimpses(c)
+}
+
+// glimpses visits the best hint of each label, where there is one. Nothing refers to them.
+func (f *full) glimpses(c *coder) {
+	m := f.m
+	n := c.length(len(m.glimpses), 8)
+	if c.reading && n > 0 {
+		f.bad = f.bad || n != len(m.cfg.Labels)
+		m.glimpses = make([]*track, n)
+	}
+	for i := range m.glimpses {
+		known := m.glimpses[i] != nil
+		c.flag(&known)
+		if known && c.reading {
+			m.glimpses[i] = &track{}
+		}
+		if known {
+			m.glimpses[i].whole(c)
+		}
 	}
 }
 

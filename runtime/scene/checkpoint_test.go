@@ -40,7 +40,7 @@ func TestResumedMemoryGoesOnExactly(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t, furnished()...)
-			w.missRate, w.falseRate = 0.2, 0.3
+			w.missRate, w.falseRate, w.hints = 0.2, 0.3, true
 			prepare(w)
 			m := fresh(t)
 			if err := m.Resume(w.m.Checkpoint()); err != nil {
@@ -67,7 +67,7 @@ func TestCheckpointHoldsEveryField(t *testing.T) {
 		of     reflect.Type
 		fields int
 	}{
-		{reflect.TypeFor[Memory](), 44},
+		{reflect.TypeFor[Memory](), 45},
 		{reflect.TypeFor[track](), 27},
 		{reflect.TypeFor[frameState](), 7},
 		{reflect.TypeFor[Stats](), 10},

@@ -27,6 +27,7 @@ func smallCheckpoint(tb testing.TB) []byte {
 	for i := range 3 {
 		if err := m.Observe(&Observation{
 			Mono: time.Minute + time.Duration(i)*time.Second, Consistency: 1, Detections: obs.Detections,
+			Hints: obs.Detections[:1],
 		}); err != nil {
 			tb.Fatal(err)
 		}

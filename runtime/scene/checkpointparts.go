@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // surroundings visits room, floor and free space.
@@ -150,7 +151,7 @@ func (f *full) check() error {
 			return errors.New("a pose is out of range")
 		}
 	}
-	for _, t := range f.tracks {
+	for _, t := range slices.Concat(f.tracks, m.glimpses) {
 		if what := f.badTrack(t); what != "" {
 			return fmt.Errorf("thing %d has a bad %s", t.number, what)
 		}
@@ -165,7 +166,11 @@ func (f *full) check() error {
 	return nil
 }
 
+// badTrack names what is wrong with a track; of no track nothing is.
 func (f *full) badTrack(t *track) string {
+	if t == nil {
+		return ""
+	}
 	c, z := t.box.Center, t.box.Size
 	switch {
 	case !within(maxMap, c.X, c.Y, c.Z, t.box.Yaw) || !within(maxMap, z.X, z.Y, z.Z):

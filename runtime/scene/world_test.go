@@ -34,6 +34,7 @@ type world struct {
 	falseRate float64 // of one false detection an observation
 	noDepth   bool
 	noEgo     bool
+	hints     bool // the first detection is told as a weak hint too
 	confuse   func(label int) int
 
 	odometry   bool          // feeds poses
@@ -87,6 +88,11 @@ func (w *world) observe() {
 		obs.Detections = append(obs.Detections, Detection{
 			Label: w.rng.IntN(len(worldLabels)), Score: 0.4, Box: b, CenterVar: Vec3{.01, .01, .01},
 		})
+	}
+	if w.hints && len(obs.Detections) > 0 {
+		hint := obs.Detections[0]
+		hint.Score *= 0.3
+		obs.Hints = []Detection{hint}
 	}
 	step := w.last.Inverse().Compose(w.robot)
 	if w.seq > 1 && !w.noEgo {
