@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/vega-edge/vegad/runtime/config"
 	"github.com/vega-edge/vegad/runtime/daemon"
 	"github.com/vega-edge/vegad/runtime/link/linktest"
+	"github.com/vega-edge/vegad/runtime/link/payload"
 	"github.com/vega-edge/vegad/runtime/record"
 )
 
@@ -264,4 +266,21 @@ func TestRecordingOfAKilledDaemon(t *testing.T) {
 	cfg := settings(t, small)
 	cfg.Record.Dir = config.Path(dir)
 	wantIdentical(t, again(t, cfg, bundle), 0)
+}
+
+// TestRecordingThatCannotBeWritten is told in the state, and stops nothing.
+func TestRecordingThatCannotBeWritten(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cfg := recordingSettings(t, "always")
+	cfg.Record.Dir = config.Path(filepath.Join(file, "recordings"))
+	g := join(t, start(t, cfg).info.Broker)
+	g.awaitState(func(s payload.State) bool {
+		return slices.ContainsFunc(s.Errors, func(e payload.Error) bool { return e.ErrorType == "recording" })
+	})
+	if a := g.ask(`"question":"how many balls are there?"`); a.Status == payload.Refused {
+		t.Errorf("%+v", a)
+	}
 }

@@ -16,7 +16,7 @@ import (
 type Damage struct {
 	Places    int   `json:"places"`    // runs of bytes that are no whole record
 	Bytes     int64 `json:"bytes"`     // in them
-	Truncated bool  `json:"truncated"` // the last of them reaches to the end of a file: a crash, or a copy that was cut off
+	Truncated bool  `json:"truncated"` // the last reaches to the end of a file: a crash, or a copy cut off
 }
 
 // Reader reads the records of a recording in order. It passes over what is damaged and goes on with the next whole
