@@ -36,20 +36,55 @@ func (v *View) check(dst []float32, f *Frame) error {
 	return nil
 }
 
-// remap is the hot loop. planes receive the first, second and third byte of the source pixels.
+// place is where the work has come to: the next output pixel, with its first run and weight.
+type place struct{ pixel, run, weight int }
+
+// scale turns a sum of weighted bytes into a value from 0 to 1. The sum is below 2^24, so that no bit is lost.
+const scale = 1.0 / (255 * unit)
+
+// remap is the hot loop. planes receive the first, second and third byte of the source pixels. Vector instructions
+// read a little beyond a run, which the picture's last row does not allow: its pixels are done one by one.
 func (v *View) remap(planes [3][]float32, pix []byte, stride int) {
-	const scale = 1.0 / (255 * unit)
-	first, second, third := planes[0], planes[1][:len(planes[0])], planes[2][:len(planes[0])]
-	pixels := v.pixels[:len(first)]
-	weights, run := v.weights, uint32(0)
-	for i := range first {
-		p := pixels[i]
+	if !vectors() || v.calibration.Width < leastVectorWidth {
+		v.plain(planes, pix, stride, place{}, len(v.pixels))
+		return
+	}
+	at := place{}
+	for _, last := range v.last {
+		v.vector(planes, pix, stride, at, last.pixel)
+		at = v.plain(planes, pix, stride, last, last.pixel+1)
+	}
+	v.vector(planes, pix, stride, at, len(v.pixels))
+}
+
+// group is how many taps the vector instructions take at once: a run's weights fill whole groups, the last with zeros.
+const group = 8
+
+// leastVectorWidth is the width from which on reading beyond a run ends within the next row.
+const leastVectorWidth = 16
+
+// vector writes the pixels from a place up to end, none of which rests on the picture's last row.
+func (v *View) vector(planes [3][]float32, pix []byte, stride int, from place, end int) {
+	if from.pixel >= end || from.weight >= len(v.weights) {
+		v.plain(planes, pix, stride, from, end) // no pixel, or nothing but grey
+		return
+	}
+	i := from.pixel
+	remapVector(&planes[0][i], &planes[1][i], &planes[2][i], &v.pixels[i], end-i,
+		&v.runs[0], from.run, &v.weights[from.weight], &pix[0], stride)
+}
+
+// plain writes the pixels from a place up to end and returns the place behind them.
+func (v *View) plain(planes [3][]float32, pix []byte, stride int, from place, end int) place {
+	weights, run := v.weights[from.weight:], from.run
+	for i := from.pixel; i < end; i++ {
+		p := v.pixels[i]
 		a, b, c := p.grey, p.grey, p.grey
 		for _, r := range v.runs[run:p.end] {
 			n := int(r.count)
 			at := int(r.y)*stride + 3*int(r.x)
 			row, w := pix[at:at+3*n], weights[:n]
-			weights = weights[n:]
+			weights = weights[padded(n):]
 			// Four taps at a time: with fixed-size arrays the compiler needs one bounds check for all twelve bytes.
 			for len(w) >= 4 && len(row) >= 12 {
 				s, q := (*[12]byte)(row), (*[4]uint16)(w)
@@ -65,7 +100,11 @@ func (v *View) remap(planes [3][]float32, pix []byte, stride int) {
 				row, w = row[3:], w[1:]
 			}
 		}
-		run = p.end
-		first[i], second[i], third[i] = float32(a)*scale, float32(b)*scale, float32(c)*scale
+		run = int(p.end)
+		planes[0][i], planes[1][i], planes[2][i] = float32(a)*scale, float32(b)*scale, float32(c)*scale
 	}
+	return place{pixel: end, run: run, weight: len(v.weights) - len(weights)}
 }
+
+// padded is how many weights a run of n taps fills.
+func padded(n int) int { return (n + group - 1) / group * group }

@@ -23,7 +23,7 @@ func BenchmarkApply(b *testing.B) {
 					b.Fatal(err)
 				}
 			}
-			b.ReportMetric(float64(len(v.weights))/float64(len(v.pixels)), "taps/px")
+			b.ReportMetric(float64(len(v.weights))/float64(len(v.pixels)), "weights/px")
 			b.ReportMetric(float64(len(v.runs))/float64(len(v.pixels)), "runs/px")
 		})
 	}

@@ -93,7 +93,7 @@ func (f *footprint) quantise(share uint32) {
 	}
 }
 
-// append stores each row's non-zero stretch as one run.
+// append stores each row's non-zero stretch as one run, from top to bottom, its weights filled up to whole groups.
 func (f *footprint) append(v *View, b box) {
 	n := b.width()
 	for row := range len(f.quant) / n {
@@ -111,6 +111,9 @@ func (f *footprint) append(v *View, b box) {
 		v.runs = append(v.runs, viewRun{x: uint16(b.x0 + first), y: uint16(b.y0 + row), count: uint16(last - first + 1)})
 		for _, q := range w[first : last+1] {
 			v.weights = append(v.weights, uint16(q))
+		}
+		for n := last - first + 1; n < padded(last-first+1); n++ {
+			v.weights = append(v.weights, 0)
 		}
 	}
 }

@@ -10,8 +10,8 @@ import (
 const maxSamples = 8
 
 // unit is the sum of the weights of one output pixel. It is the largest power of two with which a single weight fits
-// sixteen bits, and 255*unit*3 fits far inside of 32.
-const unit = 1 << 15
+// fifteen bits, as vector instructions want it, and 255*unit fits the 24 bits that a float32 holds without loss.
+const unit = 1 << 14
 
 // View rectifies the pictures of one camera to the canonical camera. That camera stands where the physical one does
 // and looks along the same axis, but is ideal and turned about this axis until its horizon is level: the mount's roll
@@ -28,6 +28,7 @@ type View struct {
 	pixels             []viewPixel
 	runs               []viewRun
 	weights            []uint16
+	last               []place // of the pixels that rest on the picture's last row
 	coverage           float64
 }
 
@@ -96,8 +97,12 @@ func (m *mapper) fill() {
 		m.bins.reset()
 		m.sample(x, y)
 		outside += m.bins.lost()
+		first := place{pixel: i, run: len(v.runs), weight: len(v.weights)}
 		v.pixels[i].grey = m.bins.emit(v)
 		v.pixels[i].end = uint32(len(v.runs))
+		if n := len(v.runs); n > first.run && int(v.runs[n-1].y) == v.calibration.Height-1 {
+			v.last = append(v.last, first)
+		}
 	}
 	v.coverage = 1 - outside/float64(len(v.pixels))
 }
