@@ -159,7 +159,7 @@ func (s shown) Report() dashboard.Report {
 		Frames: d.frames.Load(), Observations: d.observations.Load(),
 		Stages: []dashboard.Reading{
 			{Name: "view", Value: milliseconds(t.View)},
-			{Name: "encoders", Value: milliseconds(t.Stem + t.Semantic)},
+			{Name: "encoders", Value: milliseconds(t.Encoders)},
 			{Name: "mixer", Value: milliseconds(t.Mixer)},
 			{Name: "head", Value: milliseconds(t.Head)},
 			{Name: "decode", Value: milliseconds(t.Decode)},

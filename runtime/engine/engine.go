@@ -32,7 +32,7 @@ type Options struct {
 	Provider      Provider         // Auto or empty tries all, fastest first
 	Precision     models.Precision // Auto or empty takes the best for the provider
 	AllowFallback bool             // try the rest when what was asked for by name fails; the result is degraded
-	Threads       int              // of each CPU session; 0 is GOMAXPROCS
+	Threads       int              // on the CPU, both encoders sharing them; 0 is GOMAXPROCS
 	Logger        *slog.Logger     // required
 
 	Cache    *Cache          // where TensorRT's engines are kept; nil keeps none
@@ -61,7 +61,7 @@ type Report struct {
 	Attempts       []Attempt // what was tried before, in order
 	LibraryVersion string    // of ONNX Runtime
 	Library        string    // the file it was loaded from
-	Threads        int       // of each session
+	Threads        int       // on the CPU; the encoders, which run side by side, share them
 	LoadTime       time.Duration
 	GoldenErrors   map[string]float64 // by "graph.output": largest difference over largest reference value
 

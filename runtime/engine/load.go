@@ -144,6 +144,7 @@ func (l *loader) session(g *Graph, from source, c candidate) (session, Stage, er
 	}
 	cfg := l.config(c)
 	cfg.graph, cfg.model, cfg.inputs, cfg.outputs = g.name, from.model, g.inputs, g.outputs
+	cfg.threads = threadsOf(g.name, cfg.threads)
 	if err := l.rt.acquire(); err != nil {
 		return nil, StageSession, err
 	}
@@ -162,6 +163,18 @@ func (l *loader) config(c candidate) sessionConfig {
 		options: tensorRTOptions(c.precision, l.opts.TensorRT), tuning: l.opts.tuning, profile: l.bundle != nil,
 		dropped: l.track.dropped,
 	}
+}
+
+// threadsOf shares the threads between the graphs: both encoders of a frame run side by side and take half each, so that
+// no core has two threads at work; the others run alone. BenchmarkEncoders of runtime/perception compares.
+func threadsOf(graph string, threads int) int {
+	switch graph {
+	case models.VideoStem:
+		return (threads + 1) / 2
+	case models.SemanticEncoder:
+		return max(threads/2, 1)
+	}
+	return threads
 }
 
 // build opens a session; for TensorRT it does so through the cache of engines.

@@ -50,6 +50,7 @@ type Pipeline struct {
 	encode sync.Mutex // held while a frame passes through the encoders
 	view   *camera.View
 	size   [2]int
+	aside  aside
 
 	mu     sync.Mutex // guards everything below and the graphs mixer and head
 	ring   ring
@@ -61,8 +62,9 @@ type Pipeline struct {
 	timing Timing
 }
 
-// Timing is how long the newest run of each stage took.
-type Timing struct{ View, Stem, Semantic, Mixer, Head, Decode time.Duration }
+// Timing is how long the newest run of each stage took. Stem and Semantic run side by side: Encoders is the time until
+// both were done.
+type Timing struct{ View, Stem, Semantic, Encoders, Mixer, Head, Decode time.Duration }
 
 // New prepares a pipeline. The view is made when the first frame says how large the camera's pictures are.
 func New(cfg Config) (*Pipeline, error) {
@@ -87,6 +89,7 @@ func New(cfg Config) (*Pipeline, error) {
 	}
 	p.ring.init(m.Clip.Length, time.Duration(m.Clip.StrideSeconds*float64(time.Second)),
 		len(p.stem.Output("geometry")), len(p.semantic.Output("semantic")))
+	p.aside.init(p.semantic)
 	p.decode.init(m, p.head)
 	p.obs.Detections = make([]scene.Detection, 0, m.Decode.MaxDetections)
 	p.obs.Hints = make([]scene.Detection, 0, len(m.Labels))
@@ -101,26 +104,38 @@ func (p *Pipeline) Frame(ctx context.Context, f *camera.Frame) error {
 	if err := p.fit(f); err != nil {
 		return err
 	}
-	t0 := time.Now()
+	begun := time.Now()
 	image := p.stem.Input("image")
 	if err := p.view.Apply(image, f); err != nil {
 		return fmt.Errorf("rectifying a picture of camera %s: %w", p.cfg.Camera, err)
 	}
 	copy(p.semantic.Input("image"), image)
-	t1 := time.Now()
-	if err := p.stem.Run(ctx); err != nil {
-		return fmt.Errorf("running video_stem: %w", err)
+	spent := Timing{View: time.Since(begun)}
+	if err := p.encoders(ctx, &spent); err != nil {
+		return err
 	}
-	t2 := time.Now()
-	if err := p.semantic.Run(ctx); err != nil {
-		return fmt.Errorf("running semantic_encoder: %w", err)
-	}
-	t3 := time.Now()
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ring.push(f, p.stem.Output("geometry"), p.semantic.Output("semantic"))
-	p.timing.View, p.timing.Stem, p.timing.Semantic = t1.Sub(t0), t2.Sub(t1), t3.Sub(t2)
+	spent.Mixer, spent.Head, spent.Decode = p.timing.Mixer, p.timing.Head, p.timing.Decode
+	p.timing = spent
 	return nil
+}
+
+// encoders runs both encoders side by side: small networks use two cores better one each than both one after the other.
+func (p *Pipeline) encoders(ctx context.Context, spent *Timing) error {
+	begun := time.Now()
+	p.aside.start(ctx)
+	err := p.stem.Run(ctx)
+	if err != nil {
+		err = fmt.Errorf("running video_stem: %w", err)
+	}
+	spent.Stem = time.Since(begun)
+	if other := p.aside.wait(); other != nil {
+		err = errors.Join(err, fmt.Errorf("running semantic_encoder: %w", other))
+	}
+	spent.Semantic, spent.Encoders = p.aside.spent, time.Since(begun)
+	return err
 }
 
 // fit makes the view for a camera whose picture size is new.
