@@ -27,6 +27,7 @@ type commands struct {
 	Command  commandCmd  `cmd:"" help:"Sign commands for robots, and send them."`
 	Check    checkCmd    `cmd:"" help:"Check a configuration and the model bundle it names."`
 	Doctor   doctorCmd   `cmd:"" help:"Look for what may be wrong with this machine."`
+	Bench    benchCmd    `cmd:"" help:"Measure the stages of the work on this machine, and compare with a baseline."`
 	Eval     evalCmd     `cmd:"" help:"Measure a bundle on simulated rooms that nobody trained on."`
 	Cameras  camerasCmd  `cmd:"" help:"List and try cameras."`
 	Model    modelCmd    `cmd:"" help:"Show, verify, sign and install model bundles."`

@@ -1,5 +1,8 @@
 package payload
 
+// MaxSceneObjects bounds the objects of one scene message, which must stay below MaxAnswerBytes.
+const MaxSceneObjects = 500
+
 // Scene is the message on the topic scene: all that the memory holds, in the frame map.
 type Scene struct {
 	Header
@@ -10,6 +13,7 @@ type Scene struct {
 	Pose        Pose2D       `json:"pose"` // of base_link in the frame
 	PoseSource  string       `json:"poseSource"`
 	Objects     []Object     `json:"objects"`
+	LeftOut     int          `json:"leftOut,omitempty"` // things remembered beyond MaxSceneObjects: the farthest
 	Room        *Room        `json:"room,omitempty"`
 	FreeSpace   []FreeSector `json:"freeSpace,omitempty"`
 }
