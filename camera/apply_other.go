@@ -6,4 +6,5 @@ package camera
 func vectors() bool { return false }
 
 // remapVector is never called.
-func remapVector(_, _, _ *float32, _ *viewPixel, _ int, _ *viewRun, _ int, _ *uint16, _ *byte, _ int) {}
+func remapVector(_, _, _ *float32, _ *viewPixel, _ int, _ *viewRun, _ int, _ *uint16, _ *byte, _ int) {
+}

@@ -43,6 +43,7 @@ var levels = map[string]int{
 	"quant/sensitivity":                1,
 	"runtime/bench":                    3,
 	"runtime/bench/benchtest":          0,
+	"runtime/bench/growthtest":         1,
 	"runtime/command":                  2,
 	"runtime/config":                   2,
 	"runtime/daemon":                   3,
