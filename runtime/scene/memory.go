@@ -83,6 +83,7 @@ type Memory struct {
 	near   []*track
 	cost   []float64
 	assign assigner
+	search search
 }
 
 // frameState is what is kept of the newest observation beside its detections.
