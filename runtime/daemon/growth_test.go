@@ -112,6 +112,15 @@ func (w *warehouse) drive(x, y int) {
 	}
 }
 
+// move tells that the robot stands still in the middle, which makes a new snapshot necessary.
+func (w *warehouse) move() {
+	w.t.Helper()
+	w.mono += 10 * time.Millisecond
+	if err := w.memory.SetOdometry(w.pose(w.side/2, w.side/2)); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
 // pose is the odometry at a place.
 func (w *warehouse) pose(x, y int) scene.Odometry {
 	return scene.Odometry{
@@ -171,7 +180,10 @@ func growthOfMemory(t *testing.T, sizes []int) growthtest.Figure {
 				w.mono += 2 * time.Second // without any pose since
 				w.look(middle, middle)
 			}),
-			leastOf(func() { w.memory.Snapshot() }),
+			leastOf(func() {
+				w.move()
+				w.memory.Snapshot()
+			}),
 			leastOf(func() {
 				m := daemon.SceneMessage(w.memory.Snapshot())
 				if _, err := json.Marshal(&m); err != nil {

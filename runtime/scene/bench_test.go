@@ -82,6 +82,55 @@ func BenchmarkSnapshot200Objects(b *testing.B) {
 	m, _ := crowd(b, 200, 30)
 	b.ReportAllocs()
 	for b.Loop() {
+		m.changed()
 		m.Snapshot()
+	}
+}
+
+// Those who ask between two observations share one snapshot; every change makes a new one.
+func TestSnapshotIsSharedUntilSomethingChanges(t *testing.T) {
+	m, obs := crowd(t, 60, 20)
+	first := m.Snapshot()
+	if m.Snapshot() != first {
+		t.Error("nothing has changed, and there is another snapshot")
+	}
+	for name, change := range map[string]func(){
+		"an observation": func() {
+			obs.Mono += 200 * time.Millisecond
+			if err := m.Observe(obs); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"a refused observation": func() { _ = m.Observe(obs) }, // it is counted
+		"a pose": func() {
+			if err := m.SetOdometry(Odometry{Mono: obs.Mono}); err != nil {
+				t.Fatal(err)
+			}
+		},
+		"forgetting": func() { m.Clear() },
+	} {
+		before := m.Snapshot()
+		change()
+		if m.Snapshot() == before {
+			t.Errorf("%s changes nothing", name)
+		}
+	}
+	if len(first.Seen) != 60 {
+		t.Errorf("an old snapshot has changed: %d things", len(first.Seen))
+	}
+}
+
+// A snapshot allocates as often for many things as for few.
+func TestSnapshotAllocations(t *testing.T) {
+	for _, n := range []int{60, 200} {
+		m, _ := crowd(t, n, 20)
+		m.Snapshot() // the ids are written once
+		allocs := testing.AllocsPerRun(20, func() {
+			m.changed()
+			m.Snapshot()
+		})
+		if allocs > 4 {
+			t.Errorf("a snapshot of %d things allocates %g times", n, allocs)
+		}
 	}
 }

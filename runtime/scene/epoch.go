@@ -110,6 +110,7 @@ func (m *Memory) drop() {
 func (m *Memory) Clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	defer m.changed()
 	m.drop()
 	m.meas, m.hints = m.meas[:0], m.hints[:0]
 	m.epoch++

@@ -106,13 +106,13 @@ func (m *Memory) placed() iter.Seq[*track] {
 }
 
 // glimpsed copies the glimpses.
-func (m *Memory) glimpsed() []Object {
+func (m *Memory) glimpsed(p *probabilities) []Object {
 	out := make([]Object, 0, len(m.glimpses))
 	for _, t := range m.glimpses {
 		if t == nil {
 			continue
 		}
-		o := m.remembered(t)
+		o := m.remembered(t, p)
 		o.ID = ""
 		out = append(out, o)
 	}

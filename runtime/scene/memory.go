@@ -73,6 +73,7 @@ type Memory struct {
 	free   FreeSpace
 	stood  Pose // where free was computed
 	stats  Stats
+	shown  *Snapshot // of what is known now; nil when that was not asked for yet
 
 	// Buffers of one observation. The measurements stay until the next one: they are the snapshot's "now".
 	meas   []measurement
@@ -122,6 +123,7 @@ func New(cfg Config) (*Memory, error) {
 func (m *Memory) SetOdometry(o Odometry) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	defer m.changed()
 	err := checkOdometry(o)
 	if err == nil {
 		o.Pose.Yaw, o.Cov = WrapAngle(o.Pose.Yaw), Cov(o.Cov).symmetric()
@@ -142,6 +144,7 @@ func (m *Memory) SetOdometry(o Odometry) error {
 func (m *Memory) Observe(obs *Observation) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	defer m.changed()
 	if err := m.check(obs); err != nil {
 		m.stats.RejectedObservations++
 		return fmt.Errorf("observing: %w", err)

@@ -98,7 +98,7 @@ func (m *Memory) looks(a, b *track) float64 {
 	if label > -4*math.Log(leastAlike) {
 		return impossible
 	}
-	cost := label + unlike(shares(a.colors), shares(b.colors)) + sizeUnlike(a, b)
+	cost := label + unlike(shares(&probabilities{}, a.colors), shares(&probabilities{}, b.colors)) + sizeUnlike(a, b)
 	if len(a.embedding) > 0 && len(a.embedding) == len(b.embedding) {
 		cost += 8 * (1 - cosine(a.embedding, b.embedding))
 	}

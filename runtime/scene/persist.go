@@ -84,6 +84,7 @@ func (m *Memory) Restore(r io.Reader) error {
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	defer m.changed()
 	if m.observed || len(m.tracks) > 0 {
 		return fmt.Errorf("restoring the scene memory: it holds something already: %w", ErrRejected)
 	}

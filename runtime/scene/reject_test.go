@@ -13,9 +13,9 @@ import (
 
 // state describes everything that an observation could change.
 func state(m *Memory) string {
-	s := m.Snapshot()
+	s := *m.Snapshot() // a copy: snapshots are shared
 	s.Stats.RejectedObservations, s.Stats.RejectedPoses = 0, 0
-	return fmt.Sprintf("%+v", *s)
+	return fmt.Sprintf("%+v", s)
 }
 
 // spoilers are the ways to break one number of an observation.

@@ -79,10 +79,20 @@ func (s *Snapshot) ToBase(p Vec3) Vec3 { return s.Robot.Inverse().Apply(p) }
 // BoxToBase turns a box of map into base_link as it was at Mono.
 func (s *Snapshot) BoxToBase(b Box) Box { return s.Robot.Inverse().ApplyBox(b) }
 
-// Snapshot returns a copy of what is known now.
+// Snapshot returns what is known now. Until something changes it returns the same one again.
 func (m *Memory) Snapshot() *Snapshot {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.shown == nil {
+		m.shown = m.snapshot()
+	}
+	return m.shown
+}
+
+// changed says that a snapshot taken before tells no longer what is known. It is called with mu held.
+func (m *Memory) changed() { m.shown = nil }
+
+func (m *Memory) snapshot() *Snapshot {
 	s := &Snapshot{
 		Seq: m.last.seq, Mono: m.last.at.mono, Wall: m.last.at.wall, Camera: m.last.camera,
 		Epoch: m.epoch, Robot: m.pose, RobotCov: m.poseCov, PoseSource: m.source,
@@ -93,16 +103,18 @@ func (m *Memory) Snapshot() *Snapshot {
 		Now:  make([]Object, 0, len(m.meas)),
 		Seen: make([]Object, 0, len(m.tracks)),
 	}
+	things := len(m.meas) + len(m.hints) + len(m.glimpses) + len(m.tracks)
+	p := newProbabilities(things * (len(m.cfg.Labels) + len(m.cfg.Colors)))
 	for i := range m.meas {
-		s.Now = append(s.Now, m.seenNow(&m.meas[i]))
+		s.Now = append(s.Now, m.seenNow(&m.meas[i], p))
 	}
 	for i := range m.hints {
-		s.Hints = append(s.Hints, m.seenNow(&m.hints[i]))
+		s.Hints = append(s.Hints, m.seenNow(&m.hints[i], p))
 	}
-	s.Glimpses = m.glimpsed()
+	s.Glimpses = m.glimpsed(p)
 	for _, t := range m.tracks {
 		if t.confirmed {
-			s.Seen = append(s.Seen, m.remembered(t))
+			s.Seen = append(s.Seen, m.remembered(t, p))
 		}
 	}
 	slices.SortFunc(s.Seen, func(a, b Object) int {
@@ -111,14 +123,29 @@ func (m *Memory) Snapshot() *Snapshot {
 	return s
 }
 
+// probabilities is the storage of all probabilities of one snapshot: one allocation instead of two a thing.
+type probabilities struct{ free []float64 }
+
+func newProbabilities(n int) *probabilities { return &probabilities{free: make([]float64, n)} }
+
+// take returns n zeros that nobody else has.
+func (p *probabilities) take(n int) []float64 {
+	if len(p.free) < n {
+		return make([]float64, n)
+	}
+	out := p.free[:n:n]
+	p.free = p.free[n:]
+	return out
+}
+
 // remembered copies a track.
-func (m *Memory) remembered(t *track) Object {
+func (m *Memory) remembered(t *track, p *probabilities) Object {
 	label, _ := best(t.post)
 	size := t.box.Size
 	shared := m.cfg.shared(t.hits)
 	o := Object{
 		ID: t.id(), Label: m.cfg.Labels[label], LabelIndex: label,
-		LabelProbs: slices.Clone(t.post), Box: t.box, CenterCov: t.cov.scaled(shared),
+		LabelProbs: p.take(len(t.post)), Box: t.box, CenterCov: t.cov.scaled(shared),
 		SizeVar: Vec3{
 			shared * t.logVar.X * size.X * size.X, shared * t.logVar.Y * size.Y * size.Y, shared * t.logVar.Z * size.Z * size.Z,
 		},
@@ -126,7 +153,8 @@ func (m *Memory) remembered(t *track) Object {
 		FirstMono: t.firstMono, LastMono: t.lastMono, FirstWall: t.first.wall, LastWall: t.last.wall,
 		MovedMono: t.moved.mono, MovedWall: t.moved.wall, MovedFrom: t.movedFrom,
 	}
-	o.ColorProbs = shares(t.colors)
+	copy(o.LabelProbs, t.post)
+	o.ColorProbs = shares(p, t.colors)
 	if i, p := best(o.ColorProbs); p > 0 {
 		o.Color = m.cfg.Colors[i]
 	}
@@ -134,17 +162,17 @@ func (m *Memory) remembered(t *track) Object {
 }
 
 // seenNow copies a detection of the newest observation.
-func (m *Memory) seenNow(z *measurement) Object {
+func (m *Memory) seenNow(z *measurement, p *probabilities) Object {
 	d := z.det
 	size := z.box.Size
 	o := Object{
-		Label: m.cfg.Labels[d.Label], LabelIndex: d.Label, LabelProbs: z.labelProbs(len(m.cfg.Labels)),
+		Label: m.cfg.Labels[d.Label], LabelIndex: d.Label, LabelProbs: z.labelProbs(p.take(len(m.cfg.Labels))),
 		Box: z.box, CenterCov: z.cov,
 		SizeVar: Vec3{z.logVar.X * size.X * size.X, z.logVar.Y * size.Y * size.Y, z.logVar.Z * size.Z * size.Z},
 		YawVar:  z.yawVar, Existence: d.Score, Hits: 1,
 		FirstMono: m.last.at.mono, LastMono: m.last.at.mono, FirstWall: m.last.at.wall, LastWall: m.last.at.wall,
 	}
-	o.ColorProbs = shares(d.Colors)
+	o.ColorProbs = shares(p, d.Colors)
 	if i, p := best(o.ColorProbs); p > 0 {
 		o.Color = m.cfg.Colors[i]
 	}
@@ -156,9 +184,8 @@ func (m *Memory) seenNow(z *measurement) Object {
 	return o
 }
 
-// labelProbs shares the certainty between the labels that claim the place.
-func (z *measurement) labelProbs(labels int) []float64 {
-	out := make([]float64, labels)
+// labelProbs shares the certainty between the labels that claim the place. out is all zero and holds one value a label.
+func (z *measurement) labelProbs(out []float64) []float64 {
 	sum := 0.0
 	for _, c := range z.claims[:z.n] {
 		sum += c.score
@@ -174,10 +201,16 @@ func (z *measurement) labelProbs(labels int) []float64 {
 	return out
 }
 
-func (t *track) id() string { return "o" + strconv.FormatUint(t.number, 10) }
+// id is written once for each number: every snapshot and every message tells it.
+func (t *track) id() string {
+	if t.named != t.number {
+		t.name, t.named = "o"+strconv.FormatUint(t.number, 10), t.number
+	}
+	return t.name
+}
 
 // shares scales values to a sum of 1; it returns nil when there is nothing to scale.
-func shares[T float32 | float64](values []T) []float64 {
+func shares[T float32 | float64](p *probabilities, values []T) []float64 {
 	sum := 0.0
 	for _, v := range values {
 		sum += float64(v)
@@ -185,7 +218,7 @@ func shares[T float32 | float64](values []T) []float64 {
 	if sum <= 0 || math.IsInf(sum, 1) {
 		return nil
 	}
-	out := make([]float64, len(values))
+	out := p.take(len(values))
 	for i, v := range values {
 		out[i] = float64(v) / sum
 	}

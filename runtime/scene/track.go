@@ -9,6 +9,8 @@ import (
 // what questions ask, and it stays small for what is in view however far the dead reckoning has drifted.
 type track struct {
 	number    uint64 // the N of its id "oN", 0 until it is confirmed
+	name      string // the id of the number named
+	named     uint64
 	serial    uint64 // never used again, also not for another thing in the same memory
 	confirmed bool
 	dead      bool
