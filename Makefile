@@ -43,12 +43,20 @@ FLEET_SECONDS ?= 120
 # and a reader of manual pages, films of real cameras, an RTSP server, and what trains a bundle of toy size.
 export TEST_PACKAGES := mosquitto mosquitto-clients systemd zsh mandoc opencv-doc \
 	python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly \
+
+# make growth: how long each phase with the running program takes
+GROWTH_SECONDS ?= 20
+
+# Debian packages that only the tests need: a foreign MQTT broker and client, films of real cameras, an RTSP server, and
+# what trains a bundle of toy size.
+export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2-gst-rtsp-server-1.0 \
+	gstreamer1.0-plugins-base gstreamer1.0-plugins-good gstreamer1.0-plugins-ugly \
 	python3-torch libopenblas0-pthread python3-onnx python3-matplotlib
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano bundles bench-quant measure \
 	onnxruntime-gpu gpu-test fuzz vuln sbom reproducible faults soak fleet-sim bare-test browser-test setup-browser \
-	measure-page promtool-test cross cross-test deb deb-test clean
+	measure-page promtool-test cross cross-test deb deb-test growth size clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -116,6 +124,13 @@ measure: build ## hold latency, memory, start and skipped frames against their b
 measure-page: build ## hold what open pages cost against their bounds (PAGE_SECONDS=60 a phase)
 	@VEGAD_MEASURE_PAGE='$(PAGE_SECONDS)' VEGAD_BUNDLE='$(BUNDLE)' $(RUN) \
 		go test -count=1 -timeout 0 -run '^TestMeasurePage$$' -v -tags '$(TAGS)' ./runtime/daemon
+
+growth: build ## hold that no cost grows faster than linearly, and draw it for docs/performance.md (GROWTH_SECONDS=20 a phase)
+	@VEGAD_GROWTH='$(GROWTH_SECONDS)' VEGAD_BUNDLE='$(BUNDLE)' $(RUN) \
+		go test -count=1 -timeout 0 -run '^TestGrowth$$' -v -tags '$(TAGS)' ./runtime/daemon
+
+size: setup ## hold the size of the stripped program against its bound
+	@.make/size '$(TAGS)'
 
 bundles: build ## convert the bundle BUNDLE (nano) to fp16 and int8, in place, and measure it (CALIBRATION=rooms:64 ROOMS=100)
 	@mkdir -p build/results

@@ -1,10 +1,84 @@
 package daemon_test
 
 import (
+	"context"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/vega-edge/vegad/runtime/bench/growthtest"
+	"github.com/vega-edge/vegad/runtime/link"
+	"github.com/vega-edge/vegad/runtime/link/payload"
 )
 
-func growthOfClients(t *testing.T, phase time.Duration) []growthtest.Figure { return nil }
+// growthOfClients is what the real program pays for those who look on and ask, in processor time beyond what it needs
+// alone.
+func growthOfClients(t *testing.T, phase time.Duration) []growthtest.Figure {
+	t.Helper()
+	p := runProgram(t, measureFilm(t))
+	asker := p.connect(t)
+	awaitAnswer(t, asker)
+	g := join(t, p.url)
+	alone := p.phase(t, g, phase).cpu
+	f := growthtest.Figure{
+		Name: "clients", Title: "Processor time beyond that of the program alone", XLabel: "viewers, questions",
+		YLabel: "% of a core", Curves: []growthtest.Curve{
+			{Name: "pages"}, {Name: "standing questions"}, {Name: "questions a second"},
+		},
+	}
+	add := func(curve, size int, cpu float64) {
+		c := &f.Curves[curve]
+		c.Points = append(c.Points, growthtest.Point{Size: float64(size), Cost: cpu - alone})
+	}
+	for _, n := range []int{1, 2, 4, 8, 16} {
+		pages := p.visit(t, n)
+		add(0, n, p.phase(t, g, phase).cpu)
+		pages.leave()
+	}
+	for _, n := range []int{1, 4, 16, 64} {
+		g.stand(n)
+		add(1, n, p.phase(t, g, phase).cpu)
+	}
+	for i := range 64 {
+		g.send("watch", fmt.Sprintf(`{"requestId":"w%d","cancel":true,"client":"c%d"}`, i, i/16))
+	}
+	for _, n := range []int{1, 2, 5, 10, 20} {
+		ctx, stop := context.WithCancel(t.Context())
+		var tasks sync.WaitGroup
+		tasks.Go(func() { askAt(ctx, t, asker, n) })
+		add(2, n, p.phase(t, g, phase).cpu)
+		stop()
+		tasks.Wait()
+	}
+	p.stop()
+	return []growthtest.Figure{f}
+}
+
+// stand leaves n standing questions with the program, sixteen a client.
+func (g *guest) stand(n int) {
+	g.t.Helper()
+	for i := range n {
+		g.send("watch", fmt.Sprintf(
+			`{"requestId":"w%d","question":"how far is the nearest chair?","client":"c%d","leaseSeconds":3600}`, i, i/16))
+	}
+}
+
+// askAt asks n questions a second until the context ends.
+func askAt(ctx context.Context, t *testing.T, asker *link.Asker, n int) {
+	t.Helper()
+	ticker := time.NewTicker(time.Second / time.Duration(n))
+	defer ticker.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		_, err := asker.Ask(ctx, payload.Ask{Question: "how many chairs are there?"})
+		if err != nil && ctx.Err() == nil {
+			t.Error(err)
+			return
+		}
+	}
+}

@@ -44,6 +44,7 @@ func TestMeasure(t *testing.T) {
 	film := measureFilm(t)
 	measureRun(t, out, film, time.Duration(seconds)*time.Second)
 	measureStart(t, out, film)
+	measureIdle(t, out)
 	out.Report(t, ".")
 }
 
@@ -81,6 +82,12 @@ type program struct {
 
 func runProgram(t *testing.T, film string) *program {
 	t.Helper()
+	return runOn(t, film+"?loop=1")
+}
+
+// runOn runs the program on a camera of 640x480.
+func runOn(t *testing.T, uri string) *program {
+	t.Helper()
 	bundle := os.Getenv("VEGAD_BUNDLE")
 	if bundle == "" {
 		bundle = "nano"
@@ -99,7 +106,7 @@ cameras:
     uri: %q
     calibration: {width: 640, height: 480, fx: %g, fy: %g, cx: 319.5, cy: 239.5}
     mount: {height: 1, pitchDeg: 10}
-`, bundle, port, page, film+"?loop=1", focal, focal)
+`, bundle, port, page, uri, focal, focal)
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -122,8 +129,8 @@ func (p *program) stop() {
 	_ = p.cmd.Wait()
 }
 
-// connect waits for the broker inside the program and dials it.
-func (p *program) connect(t *testing.T) *link.Asker {
+// await waits for the broker inside the program.
+func (p *program) await(t *testing.T) {
 	t.Helper()
 	eventually(t, "the broker of vegad", func() bool {
 		conn, err := net.Dial("tcp", strings.TrimPrefix(p.url, "mqtt://"))
@@ -132,6 +139,12 @@ func (p *program) connect(t *testing.T) *link.Asker {
 		}
 		return err == nil
 	})
+}
+
+// connect waits for the broker inside the program and dials it.
+func (p *program) connect(t *testing.T) *link.Asker {
+	t.Helper()
+	p.await(t)
 	asker, err := link.Dial(t.Context(), link.AskerConfig{Broker: p.url, Manufacturer: "acme", Serial: "r1"})
 	if err != nil {
 		t.Fatal(err)
