@@ -63,6 +63,19 @@ const group = 8
 // leastVectorWidth is the width from which on reading beyond a run ends within the next row.
 const leastVectorWidth = 16
 
+// vectorWork is what remapVector does: count output pixels to first, second and third. pixels and weights point to those
+// of the first one, run is the index of its first run in runs. The order of the fields is known to the assembly.
+type vectorWork struct {
+	first, second, third *float32
+	pixels               *viewPixel
+	count                int
+	runs                 *viewRun
+	run                  int
+	weights              *uint16
+	pix                  *byte
+	stride               int
+}
+
 // vector writes the pixels from a place up to end, none of which rests on the picture's last row.
 func (v *View) vector(planes [3][]float32, pix []byte, stride int, from place, end int) {
 	if from.pixel >= end || from.weight >= len(v.weights) {
@@ -70,8 +83,10 @@ func (v *View) vector(planes [3][]float32, pix []byte, stride int, from place, e
 		return
 	}
 	i := from.pixel
-	remapVector(&planes[0][i], &planes[1][i], &planes[2][i], &v.pixels[i], end-i,
-		&v.runs[0], from.run, &v.weights[from.weight], &pix[0], stride)
+	remapVector(&vectorWork{
+		first: &planes[0][i], second: &planes[1][i], third: &planes[2][i], pixels: &v.pixels[i], count: end - i,
+		runs: &v.runs[0], run: from.run, weights: &v.weights[from.weight], pix: &pix[0], stride: stride,
+	})
 }
 
 // plain writes the pixels from a place up to end and returns the place behind them.

@@ -24,18 +24,19 @@ GLOBL late<>(SB), RODATA|NOPTR, $32
 DATA scale<>+0(SB)/4, $0x34808081
 GLOBL scale<>(SB), RODATA|NOPTR, $4
 
-// func remapVector(first, second, third *float32, pixels *viewPixel, n int, runs *viewRun, run int, weights *uint16, pix *byte, stride int)
-TEXT ·remapVector(SB), NOSPLIT, $0-80
-	MOVQ first+0(FP), DI
-	MOVQ second+8(FP), SI
-	MOVQ third+16(FP), DX
-	MOVQ pixels+24(FP), R8
-	MOVQ n+32(FP), R9
-	MOVQ runs+40(FP), R10
-	MOVQ run+48(FP), R11
-	MOVQ weights+56(FP), R12
-	MOVQ pix+64(FP), R13
-	MOVQ stride+72(FP), BX
+// func remapVector(w *vectorWork)
+TEXT ·remapVector(SB), NOSPLIT, $0-8
+	MOVQ w+0(FP), AX
+	MOVQ (AX), DI
+	MOVQ 8(AX), SI
+	MOVQ 16(AX), DX
+	MOVQ 24(AX), R8
+	MOVQ 32(AX), R9
+	MOVQ 40(AX), R10
+	MOVQ 48(AX), R11
+	MOVQ 56(AX), R12
+	MOVQ 64(AX), R13
+	MOVQ 72(AX), BX
 	LEAQ (R11)(R11*2), AX
 	LEAQ (R10)(AX*2), R10          // a run has six bytes: x, y, count
 	VMOVDQU pairs<>(SB), Y15

@@ -4,18 +4,19 @@
 #define UMLAL(vd, vn, vm) WORD $(0x2e608000 | (vm)<<16 | (vn)<<5 | (vd))
 #define UMLAL2(vd, vn, vm) WORD $(0x6e608000 | (vm)<<16 | (vn)<<5 | (vd))
 
-// func remapVector(first, second, third *float32, pixels *viewPixel, n int, runs *viewRun, run int, weights *uint16, pix *byte, stride int)
-TEXT ·remapVector(SB), NOSPLIT, $0-80
-	MOVD first+0(FP), R0
-	MOVD second+8(FP), R1
-	MOVD third+16(FP), R2
-	MOVD pixels+24(FP), R3
-	MOVD n+32(FP), R4
-	MOVD runs+40(FP), R5
-	MOVD run+48(FP), R6
-	MOVD weights+56(FP), R7
-	MOVD pix+64(FP), R8
-	MOVD stride+72(FP), R9
+// func remapVector(w *vectorWork)
+TEXT ·remapVector(SB), NOSPLIT, $0-8
+	MOVD w+0(FP), R10
+	MOVD (R10), R0
+	MOVD 8(R10), R1
+	MOVD 16(R10), R2
+	MOVD 24(R10), R3
+	MOVD 32(R10), R4
+	MOVD 40(R10), R5
+	MOVD 48(R10), R6
+	MOVD 56(R10), R7
+	MOVD 64(R10), R8
+	MOVD 72(R10), R9
 	ADD  R6<<1, R6, R10
 	ADD  R10<<1, R5, R5             // a run has six bytes: x, y, count
 	MOVW $0x34808081, R10

@@ -6,5 +6,4 @@ package camera
 func vectors() bool { return false }
 
 // remapVector is never called.
-func remapVector(_, _, _ *float32, _ *viewPixel, _ int, _ *viewRun, _ int, _ *uint16, _ *byte, _ int) {
-}
+func remapVector(*vectorWork) {}

@@ -197,7 +197,8 @@ func (b *bench) see(ctx context.Context, f *camera.Frame) error {
 	}
 	t := b.pipeline.Timing()
 	for stage, spent := range map[string]time.Duration{
-		View: t.View, Stem: t.Stem, Semantic: t.Semantic, Encoders: t.Encoders, Mixer: t.Mixer, Head: t.Head, Decode: t.Decode,
+		View: t.View, Stem: t.Stem, Semantic: t.Semantic, Encoders: t.Encoders,
+		Mixer: t.Mixer, Head: t.Head, Decode: t.Decode,
 	} {
 		b.took(stage, spent)
 	}

@@ -47,7 +47,7 @@ const leastSlack = 0.05
 // Compare holds a report against a baseline of the same device, bundle, precision and provider. Each stage may change
 // by the spreads of both measurements together; a call may not allocate more.
 func Compare(now, base *Report) (*Comparison, error) {
-	if err := comparable(now, base); err != nil {
+	if err := alike(now, base); err != nil {
 		return nil, fmt.Errorf("comparing with the baseline: %w", err)
 	}
 	c := &Comparison{Holds: true}
@@ -99,8 +99,8 @@ func (c *Comparison) add(change Change) {
 	c.Changes = append(c.Changes, change)
 }
 
-// comparable tells why two reports cannot be compared.
-func comparable(now, base *Report) error {
+// alike tells why two reports cannot be compared.
+func alike(now, base *Report) error {
 	var errs []error
 	for _, f := range []struct{ what, now, base string }{
 		{"form", fmt.Sprint(now.Version), fmt.Sprint(base.Version)},

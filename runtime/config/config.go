@@ -150,6 +150,9 @@ type Mount struct {
 type Observe struct {
 	// Observations a second.
 	RateHz float64 `yaml:"rateHz" default:"5" range:"0.1..60"`
+	// Time without a change in the picture or a move of the robot, after which only one picture a second passes the
+	// networks until something changes; 0s never rests.
+	RestAfter time.Duration `yaml:"restAfter" default:"2s" range:"0s..1h"`
 }
 
 // Broker is where messages go. Secrets never stand in the file: the password comes from passwordFile, the systemd

@@ -231,6 +231,7 @@ func (a *answerer) HandlePose(pose payload.Pose) {
 		odometry.Mono = monoOf(pose.Timestamp.Time)
 	}
 	odometry.Cov, _ = pose.PlanarCovariance()
+	a.d.calm.stir(odometry.Pose)
 	if err := a.d.locate(odometry); err != nil {
 		a.d.log.Debug("pose rejected", "err", err)
 	}

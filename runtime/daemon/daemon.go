@@ -97,6 +97,7 @@ type daemon struct {
 	suppressed          atomic.Uint64 // events beyond the limit on their rate
 	meter               meter
 	pace                pacer
+	calm                calm
 	condition           condition
 
 	obeyed  obedience
@@ -104,6 +105,7 @@ type daemon struct {
 	leave   chan struct{}   // capacity 1: a restart was ordered
 	stopped atomic.Bool     // by a command: pictures are dropped
 	unseen  atomic.Uint64   // pictures dropped for that
+	rested  atomic.Uint64   // pictures that showed nothing new
 
 	frames       atomic.Uint64 // encoded
 	observations atomic.Uint64 // taken into memory
@@ -153,6 +155,7 @@ func (d *daemon) setLimits() {
 	d.eventBudget = newBudget(e.MaxPerSecond, eventBurst)
 	d.meter.last = d.started
 	d.pace.period = time.Duration(float64(time.Second) / d.cfg.Observe.RateHz)
+	d.calm.after = d.cfg.Observe.RestAfter
 }
 
 // FindBundle returns the folder of the configured bundle. A name is looked up in the configured folders, then in
@@ -286,7 +289,7 @@ func (d *daemon) film(ctx context.Context) error {
 func (d *daemon) pet(ctx context.Context) error {
 	w, err := systemd.NewWatchdog(d.notify, func() uint64 {
 		s := d.capture.Stats()
-		return d.frames.Load() + d.unseen.Load() + s.Errors + s.Stalls + s.Reconnects + s.Withheld + s.Freezes + s.WrongSizes
+		return d.frames.Load() + d.unseen.Load() + d.rested.Load() + s.Errors + s.Stalls + s.Reconnects + s.Withheld + s.Freezes + s.WrongSizes
 	}, d.log)
 	if err != nil {
 		return err

@@ -28,6 +28,12 @@ func (d *daemon) watch(ctx context.Context, url string) error {
 			d.unseen.Add(1)
 			continue
 		}
+		if d.calm.rests(f) && d.pipeline.Repeat(f) {
+			d.rested.Add(1)
+			d.page.Frame(f)
+			f.Release()
+			continue
+		}
 		seq, mono, wall := f.Seq, f.Mono, f.Wall
 		if !d.pace.encode(mono, !d.ready.Load()) {
 			f.Release()

@@ -165,8 +165,8 @@ func (l *loader) config(c candidate) sessionConfig {
 	}
 }
 
-// threadsOf shares the threads between the graphs: both encoders of a frame run side by side and take half each, so that
-// no core has two threads at work; the others run alone. BenchmarkEncoders of runtime/perception compares.
+// threadsOf shares the threads between the graphs: both encoders of a frame run side by side and take half each, so
+// that no core has two threads at work; the others run alone. BenchmarkEncoders of runtime/perception compares.
 func threadsOf(graph string, threads int) int {
 	switch graph {
 	case models.VideoStem:

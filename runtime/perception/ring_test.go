@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/vega-edge/vegad/camera"
 	"github.com/vega-edge/vegad/runtime/perception"
 )
 
@@ -160,5 +161,31 @@ func TestSemanticFeaturesAreTheNewest(t *testing.T) {
 	}
 	if math.IsNaN(float64(n.mixer.in["times"][0])) {
 		t.Error("times are no numbers")
+	}
+}
+
+// What is repeated has the features of the newest frame, at a time of its own.
+func TestRepeat(t *testing.T) {
+	n := newNetwork()
+	numbered(n)
+	p := newPipeline(t, config(n))
+	if p.Repeat(picture(1, time.Second)) {
+		t.Error("nothing was repeated")
+	}
+	feed(t, p, picture(1, time.Second))
+	for i := range 40 { // beyond what the ring holds, and with frames that overwrite each other
+		if !p.Repeat(picture(uint64(i+2), time.Second+time.Duration(i+1)*stride/5)) {
+			t.Fatal("a picture of the same size is not repeated")
+		}
+	}
+	o := observe(t, p, perception.Observe)
+	if got, _ := chosen(t, n); got != [clip]int{1, 1, 1, 1} || o.Seq != 41 || o.Mono != time.Second+8*stride {
+		t.Errorf("the clip is %v, the observation %d at %v", got, o.Seq, o.Mono)
+	}
+	if n.stem.runs != 1 || n.semantic.runs != 1 {
+		t.Errorf("%d and %d runs of the encoders for one picture", n.stem.runs, n.semantic.runs)
+	}
+	if p.Repeat(camera.NewFrame(32, 24, camera.RGB8, nil)) {
+		t.Error("a picture of another size is repeated")
 	}
 }
