@@ -128,6 +128,7 @@ measure-page: build ## hold what open pages cost against their bounds (PAGE_SECO
 growth: build ## hold that no cost grows faster than linearly, and draw it for docs/performance.md (GROWTH_SECONDS=20 a phase)
 	@VEGAD_GROWTH='$(GROWTH_SECONDS)' VEGAD_BUNDLE='$(BUNDLE)' $(RUN) \
 		go test -count=1 -timeout 0 -run '^TestGrowth$$' -v -tags '$(TAGS)' ./runtime/daemon
+	@mkdir -p docs/images && cp build/results/growth-*.png build/results/growth-*.svg docs/images/
 
 size: setup ## hold the size of the stripped program against its bound
 	@.make/size '$(TAGS)'

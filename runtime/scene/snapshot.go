@@ -108,6 +108,7 @@ func (m *Memory) snapshot() *Snapshot {
 	for i := range m.meas {
 		s.Now = append(s.Now, m.seenNow(&m.meas[i], p))
 	}
+	s.Hints = slices.Grow(s.Hints, len(m.hints))
 	for i := range m.hints {
 		s.Hints = append(s.Hints, m.seenNow(&m.hints[i], p))
 	}
