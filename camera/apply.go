@@ -63,8 +63,8 @@ const group = 8
 // leastVectorWidth is the width from which on reading beyond a run ends within the next row.
 const leastVectorWidth = 16
 
-// vectorWork is what remapVector does: count output pixels to first, second and third. pixels and weights point to those
-// of the first one, run is the index of its first run in runs. The order of the fields is known to the assembly.
+// vectorWork is what remapVector does: count output pixels to first, second and third. pixels and weights point to
+// those of the first one, run is the index of its first run in runs. The order of the fields is known to the assembly.
 type vectorWork struct {
 	first, second, third *float32
 	pixels               *viewPixel

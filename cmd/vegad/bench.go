@@ -142,10 +142,12 @@ func (c *benchCmd) config(b *models.Bundle, e *engine.Engine) bench.Config {
 	uri := camera.URI{Kind: camera.KindFile, Path: c.Film}
 	return bench.Config{
 		Manifest: m, Graph: func(name string) perception.Graph { return e.Graph(name) },
-		Open:        func(ctx context.Context) (camera.Source, error) { return daemon.OpenCamera(ctx, uri) },
-		Calibration: camera.Calibration{Model: camera.ModelNone, Width: 640, Height: 480, Fx: focal, Fy: focal, Cx: 319.5, Cy: 239.5},
-		Mount:       camera.Mount{Height: 1, Pitch: 10 * math.Pi / 180},
-		Memory:      memory, Message: daemon.SceneMessage, Rounds: c.Rounds, Frames: c.Frames,
+		Open: func(ctx context.Context) (camera.Source, error) { return daemon.OpenCamera(ctx, uri) },
+		Calibration: camera.Calibration{
+			Model: camera.ModelNone, Width: 640, Height: 480, Fx: focal, Fy: focal, Cx: 319.5, Cy: 239.5,
+		},
+		Mount:  camera.Mount{Height: 1, Pitch: 10 * math.Pi / 180},
+		Memory: memory, Message: daemon.SceneMessage, Rounds: c.Rounds, Frames: c.Frames,
 	}
 }
 

@@ -289,7 +289,8 @@ func (d *daemon) film(ctx context.Context) error {
 func (d *daemon) pet(ctx context.Context) error {
 	w, err := systemd.NewWatchdog(d.notify, func() uint64 {
 		s := d.capture.Stats()
-		return d.frames.Load() + d.unseen.Load() + d.rested.Load() + s.Errors + s.Stalls + s.Reconnects + s.Withheld + s.Freezes + s.WrongSizes
+		passed := d.frames.Load() + d.unseen.Load() + d.rested.Load()
+		return passed + s.Errors + s.Stalls + s.Reconnects + s.Withheld + s.Freezes + s.WrongSizes
 	}, d.log)
 	if err != nil {
 		return err

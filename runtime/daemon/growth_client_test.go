@@ -12,6 +12,9 @@ import (
 	"github.com/vega-edge/vegad/runtime/link/payload"
 )
 
+// leastCPU is what can be told from nothing, in % of a core: the kernel counts in hundredths of a second.
+const leastCPU = 1.0
+
 // growthOfClients is what the real program pays for those who look on and ask, in processor time beyond what it needs
 // alone.
 func growthOfClients(t *testing.T, phase time.Duration) []growthtest.Figure {
@@ -24,7 +27,8 @@ func growthOfClients(t *testing.T, phase time.Duration) []growthtest.Figure {
 	f := growthtest.Figure{
 		Name: "clients", Title: "Processor time beyond that of the program alone", XLabel: "viewers, questions",
 		YLabel: "% of a core", Curves: []growthtest.Curve{
-			{Name: "pages"}, {Name: "standing questions"}, {Name: "questions a second"},
+			{Name: "pages", Floor: leastCPU}, {Name: "standing questions", Floor: leastCPU},
+			{Name: "questions a second", Floor: leastCPU},
 		},
 	}
 	add := func(curve, size int, cpu float64) {

@@ -15,7 +15,7 @@ func TestGrowthShort(t *testing.T) {
 		for i := range f.Curves {
 			c := &f.Curves[i]
 			t.Logf("%s: %s: %v, exponent %.2f", f.Name, c.Name, c.Points, c.Exponent())
-			if e := c.Exponent(); e > 1.5 { // a busy machine; make growth holds the real bound
+			if e := c.Exponent(); e > growthtest.Most {
 				t.Errorf("%s: %s grows with the power %.2f: %v", f.Name, c.Name, e, c.Points)
 			}
 		}

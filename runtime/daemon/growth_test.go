@@ -63,7 +63,7 @@ func leastOf(do func()) float64 {
 // apart is the distance of two neighbours in a warehouse, in metres.
 const apart = 1.0
 
-// warehouse is a memory of n things in rows and columns, between which a robot has driven. It stands in the middle of them.
+// warehouse is a memory of n things in rows and columns, between which a robot has driven. It stands in their middle.
 type warehouse struct {
 	t      *testing.T
 	memory *scene.Memory
@@ -124,7 +124,8 @@ func (w *warehouse) move() {
 // pose is the odometry at a place.
 func (w *warehouse) pose(x, y int) scene.Odometry {
 	return scene.Odometry{
-		Pose: scene.Pose{X: apart * float64(x), Y: apart * float64(y)}, Cov: [9]float64{1e-6, 0, 0, 0, 1e-6, 0, 0, 0, 1e-8}, Mono: w.mono,
+		Pose: scene.Pose{X: apart * float64(x), Y: apart * float64(y)},
+		Cov:  [9]float64{1e-6, 0, 0, 0, 1e-6, 0, 0, 0, 1e-8}, Mono: w.mono,
 	}
 }
 
@@ -150,7 +151,8 @@ func (w *warehouse) look(x, y int) {
 			o.Detections = append(o.Detections, scene.Detection{
 				Label: i % len(room.Labels), Score: 0.9, CenterVar: scene.Vec3{X: 1e-4, Y: 1e-4, Z: 1e-4},
 				Box: scene.Box{
-					Center: scene.Vec3{X: apart * float64(dx), Y: apart * float64(dy), Z: 0.3}, Size: scene.Vec3{X: 0.3, Y: 0.3, Z: 0.6},
+					Center: scene.Vec3{X: apart * float64(dx), Y: apart * float64(dy), Z: 0.3},
+					Size:   scene.Vec3{X: 0.3, Y: 0.3, Z: 0.6},
 				},
 				Colors: white, Embedding: []float32{1, 0, 0, 0},
 			})
@@ -264,7 +266,7 @@ func costOfClip(t *testing.T, m models.Manifest, length int) float64 {
 	for name, spec := range m.Graphs {
 		graphs[name] = still{}
 		for _, tensor := range spec.Inputs {
-			n := int(tensor.Elements())
+			n := tensor.Elements()
 			if tensor.Name == "ring" || tensor.Name == "times" {
 				n = n / int(tensor.Shape[1]) * length
 			}

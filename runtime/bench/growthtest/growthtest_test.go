@@ -29,12 +29,16 @@ func TestExponent(t *testing.T) {
 		}
 	}
 	square := power(2)
-	if got := square.Exponent(); got <= growthtest.Linear {
+	if got := square.Exponent(); got <= growthtest.Most {
 		t.Errorf("a square passes as linear: %g", got)
 	}
 	flat := growthtest.Curve{Points: []growthtest.Point{{Size: 1, Cost: 0}, {Size: 2, Cost: -1}, {Size: 4, Cost: 3}}}
 	if got := flat.Exponent(); math.Abs(got) > 1e-9 {
 		t.Errorf("exponent %g of noise about nothing", got)
+	}
+	noise := growthtest.Curve{Floor: 5, Points: []growthtest.Point{{Size: 1, Cost: -3}, {Size: 4}, {Size: 9, Cost: 2}}}
+	if got := noise.Exponent(); math.Abs(got) > 1e-9 {
+		t.Errorf("exponent %g of what cannot be told from nothing", got)
 	}
 	if one := (&growthtest.Curve{Points: flat.Points[:1]}).Exponent(); !math.IsNaN(one) {
 		t.Errorf("one point has the exponent %g", one)
