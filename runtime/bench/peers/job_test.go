@@ -194,7 +194,7 @@ provider: cpu
 broker: {url: %q}
 log: {level: warn}
 dashboard: {listen: "off"}
-observe: {rateHz: 60}
+observe: {rateHz: 60, restAfter: 0s}
 scene: {rateHz: 1000}
 outbox: {scene: kept}
 limits: {maxAskPerSecond: 10000, maxAskPerSecondPerClient: 10000}
