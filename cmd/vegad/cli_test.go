@@ -22,6 +22,7 @@ func TestHelp(t *testing.T) {
 		{"ask"},
 		{"check"},
 		{"doctor"},
+		{"bench"},
 		{"eval"},
 		{"cameras", "list"},
 		{"cameras", "probe"},
