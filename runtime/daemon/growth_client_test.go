@@ -26,10 +26,10 @@ func growthOfClients(t *testing.T, phase time.Duration) []growthtest.Figure {
 	alone := p.phase(t, g, phase).cpu
 	f := growthtest.Figure{
 		Name: "clients", Title: "Processor time beyond that of the program alone", XLabel: "viewers, questions",
-		YLabel: "% of a core", Curves: []growthtest.Curve{
-			{Name: "pages", Floor: leastCPU}, {Name: "standing questions", Floor: leastCPU},
-			{Name: "questions a second", Floor: leastCPU},
-		},
+		YLabel: "% of a core",
+	}
+	for _, name := range []string{"pages", "standing questions", "questions a second"} {
+		f.Curves = append(f.Curves, growthtest.Curve{Name: name, Floor: leastCPU})
 	}
 	add := func(curve, size int, cpu float64) {
 		c := &f.Curves[curve]

@@ -27,8 +27,8 @@ type Curve struct {
 }
 
 // Exponent is that of the power of the size with which the cost grows, by the slope of its logarithm over the upper
-// half of the points: 1 is linear, 0 constant. Costs below the floor count as the floor, and without one, costs that are
-// 0 or less as the smallest that is not; NaN for fewer than two points.
+// half of the points: 1 is linear, 0 constant. Costs below the floor count as the floor, and without one, costs that
+// are 0 or less as the smallest that is not; NaN for fewer than two points.
 func (c *Curve) Exponent() float64 {
 	upper := c.Points[min(len(c.Points)/2, max(len(c.Points)-3, 0)):]
 	if len(upper) < 2 {
