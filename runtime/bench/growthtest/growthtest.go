@@ -95,6 +95,9 @@ func (f *Figure) picture(format string) ([]byte, error) {
 	p.Legend.Top, p.Legend.Left = true, true
 	for i := range f.Curves {
 		points := f.Curves[i].positive()
+		if len(points) == 0 {
+			continue
+		}
 		line, marks, err := plotter.NewLinePoints(points)
 		if err != nil {
 			return nil, fmt.Errorf("drawing %s: %w", f.Curves[i].Name, err)
@@ -114,12 +117,12 @@ func (f *Figure) picture(format string) ([]byte, error) {
 	return buffer.Bytes(), nil
 }
 
-// positive are the points that a logarithmic axis can show.
+// positive are the points that a logarithmic axis can show; what lies below the floor lies on it.
 func (c *Curve) positive() plotter.XYs {
 	var out plotter.XYs
 	for _, p := range c.Points {
-		if p.Size > 0 && p.Cost > 0 {
-			out = append(out, plotter.XY{X: p.Size, Y: p.Cost})
+		if cost := max(p.Cost, c.Floor); p.Size > 0 && cost > 0 {
+			out = append(out, plotter.XY{X: p.Size, Y: cost})
 		}
 	}
 	return out

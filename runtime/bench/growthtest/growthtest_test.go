@@ -55,6 +55,7 @@ func TestFigure(t *testing.T) {
 	if out.Holds || len(out.Figures) != 3 { // the second curve, of the same name, has overwritten the first
 		t.Errorf("%+v", out)
 	}
+	f.Curves = append(f.Curves, growthtest.Curve{Name: "nothing", Points: []growthtest.Point{{Size: 3}, {Size: 4}}})
 	f.Draw(t, out, root)
 	read := func(name string) []byte {
 		data, err := os.ReadFile(filepath.Join(root, "build", "results", name))
