@@ -59,6 +59,14 @@ func (c *commander) message(t *testing.T, name, parameters string) payload.Comma
 	return cmd
 }
 
+// takeCommand joins a robot that listens: it may have seen its first picture before its link has subscribed.
+func takeCommand(t *testing.T, r *robot, signer command.Signer) *commander {
+	t.Helper()
+	c := &commander{guest: join(t, r.info.Broker), signer: signer}
+	c.await("connection", `"ONLINE"`)
+	return c
+}
+
 func (c *commander) give(t *testing.T, cmd payload.Command) payload.CommandReply {
 	t.Helper()
 	text, err := json.Marshal(cmd)
@@ -95,7 +103,7 @@ func TestOrders(t *testing.T) {
 	signer := newSigner(t, "ops")
 	trusting(t, &cfg, signer)
 	r := start(t, cfg)
-	c := &commander{guest: join(t, r.info.Broker), signer: signer}
+	c := takeCommand(t, r, signer)
 
 	if text := c.obeyed(t, "capture.stop", ""); !strings.Contains(text, "unseen") {
 		t.Error(text)
@@ -136,7 +144,7 @@ func TestOrdersThatAreRefused(t *testing.T) {
 	trusting(t, &cfg, signer)
 	cfg.Stats.Every = time.Second
 	r := start(t, cfg)
-	c := &commander{guest: join(t, r.info.Broker), signer: signer}
+	c := takeCommand(t, r, signer)
 
 	c.refused(t, payload.Command{RequestID: "u1", Command: "forget"}, "unsigned")
 	c.refused(t, c.message(t, "selfDestruct", ""), "is unknown; supported: capture.resume")
@@ -163,7 +171,7 @@ func TestReplayAfterRestart(t *testing.T) {
 	signer := newSigner(t, "ops")
 	trusting(t, &cfg, signer)
 	r := start(t, cfg)
-	c := &commander{guest: join(t, r.info.Broker), signer: signer}
+	c := takeCommand(t, r, signer)
 	recorded := c.message(t, "capture.resume", "")
 	if reply := c.give(t, recorded); reply.Status != payload.CommandDone {
 		t.Fatalf("%+v", reply)
