@@ -28,7 +28,8 @@ func (d *daemon) watch(ctx context.Context, url string) error {
 			d.unseen.Add(1)
 			continue
 		}
-		if d.calm.rests(f) && d.pipeline.Repeat(f) {
+		// What is recorded can be told again only if every picture that the networks saw is recorded too.
+		if !d.record.On() && d.calm.rests(f) && d.pipeline.Repeat(f) {
 			d.rested.Add(1)
 			d.page.Frame(f)
 			f.Release()

@@ -26,7 +26,7 @@ func TestButtonRecords(t *testing.T) {
 		{`{"record":true,"path":"/etc"}`, 400, false},
 		{`{"record":true}{"record":true}`, 400, false},
 		{``, 400, false},
-		{`{"record":true` + strings.Repeat(" ", bodyBytes) + `}`, 413, false},
+		{`{"record":true` + strings.Repeat(" ", 1<<20) + `}`, 413, false},
 	} {
 		status, _, body := request(t, s, "POST", "record", c.body, header("Accept", "*/*"))
 		if status != c.status || r.recording.Load() != c.recording {
