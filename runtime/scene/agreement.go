@@ -41,7 +41,7 @@ func (m *Memory) landmarkRatio() float64 {
 
 // turnRatio compares the turn that the networks saw with that of the odometry.
 func (m *Memory) turnRatio(obs *Observation) float64 {
-	if m.source != PoseOdometry || !obs.HasEgo || !m.observed {
+	if m.source != PoseOdometry || !obs.HasEgo || !m.observed || obs.Camera != m.last.camera {
 		return 0
 	}
 	off := WrapAngle(m.pose.Yaw - m.from.Yaw - obs.Ego.Yaw)

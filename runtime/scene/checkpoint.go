@@ -9,7 +9,7 @@ import (
 )
 
 // checkpointMagic stands at the beginning of a checkpoint; it counts the versions of the format too.
-const checkpointMagic = "vegackp2"
+const checkpointMagic = "vegackp3"
 
 // Checkpoint writes everything that later observations, poses and snapshots depend on, to the last bit: a memory of the
 // same configuration that takes it over with Resume goes on exactly as this one. Save is for the next start of the
@@ -76,6 +76,7 @@ func (m *Memory) replaceBy(o *Memory) {
 	m.epoch, m.pose, m.poseCov, m.source = o.epoch, o.pose, o.poseCov, o.source
 	m.anchored, m.jumped, m.odometry, m.history = o.anchored, o.jumped, o.odometry, o.history
 	m.suspect, m.suspected, m.steps = o.suspect, o.suspected, o.steps
+	m.step, m.cruise, m.lenses = o.step, o.cruise, o.lenses
 	m.motion, m.reckoned, m.from, m.blind, m.scale = o.motion, o.reckoned, o.from, o.blind, o.scale
 	m.pending, m.arriving, m.unsettled = o.pending, o.arriving, o.unsettled
 	m.tracks, m.spare, m.gone, m.glimpses = o.tracks, o.spare, o.gone, o.glimpses
@@ -83,6 +84,7 @@ func (m *Memory) replaceBy(o *Memory) {
 	m.room, m.cover, m.ground, m.free, m.stood, m.stats = o.room, o.cover, o.ground, o.free, o.stood, o.stats
 	m.meas, m.dets, m.weak, m.colors, m.hints = o.meas, o.dets, o.weak, o.colors, o.hints
 	m.near, m.cost, m.assign = o.near, o.cost, o.assign
+	m.changed()
 }
 
 // full is a memory on its way into or out of a checkpoint. Tracks that others point to are told by their place in the
@@ -100,6 +102,7 @@ func (f *full) visit(c *coder) {
 	f.things(c)
 	f.surroundings(c)
 	f.recent(c)
+	f.lenses(c)
 }
 
 // robot visits where the robot is, and when that was.

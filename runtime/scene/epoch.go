@@ -78,6 +78,7 @@ func (m *Memory) rebase(shift Pose) {
 	for _, g := range m.gone.list {
 		g.box = shift.ApplyBox(g.box)
 	}
+	m.forgetBeside()
 	m.pose = shift.Compose(m.pose)
 	m.motion = turn.sandwich(m.motion).symmetric()
 	m.poseCov = turn.sandwich(m.poseCov).symmetric()
@@ -96,6 +97,7 @@ func (m *Memory) drop() {
 	}
 	m.compact()
 	clear(m.glimpses)
+	m.forgetBeside()
 	for _, t := range m.gone.list {
 		m.release(t)
 	}

@@ -53,6 +53,9 @@ type Memory struct {
 	reckoned Motion // what the networks told of it, zero if nothing
 	from     Pose   // where it began
 	blind    bool   // nothing tells of a motion over a long time
+	step     Pose   // the way as reckoned, in base_link of its beginning
+	cruise   cruise // of the newest camera that told one
+	lenses   []lens // the cameras, in the order of their first observations
 	scale    wayScale
 
 	pending   *arrival // of a restored memory, until the first observation
@@ -145,12 +148,29 @@ func (m *Memory) Observe(obs *Observation) error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	defer m.changed()
-	if err := m.check(obs); err != nil {
+	mono, err := m.timely(obs)
+	if err == nil {
+		err = m.check(obs)
+	}
+	if err != nil {
 		m.stats.RejectedObservations++
 		return fmt.Errorf("observing: %w", err)
 	}
+	if mono == obs.Mono {
+		m.take(obs, mono)
+		return nil
+	}
+	late := *obs
+	late.Mono = mono
+	m.take(&late, obs.Mono)
+	return nil
+}
+
+// take takes in an observation that was checked; captured is when its picture was made.
+func (m *Memory) take(obs *Observation, captured time.Duration) {
 	now := stamp{obs.Mono, obs.Wall}
-	step := obs.Mono - m.mono
+	step, looked := obs.Mono-m.mono, m.lookedFor(obs)
+	m.setAside(obs)
 	m.resume(now)
 	m.advance(obs)
 	m.measure(obs)
@@ -158,8 +178,8 @@ func (m *Memory) Observe(obs *Observation) error {
 	agreed := min(obs.Consistency, m.agreement(obs))
 	m.settle(obs.Mono)
 	m.updateTracks(now)
-	m.missTracks(obs, step)
-	m.takeHints(obs, now, step)
+	m.missTracks(obs, looked)
+	m.takeHints(obs, now, looked)
 	m.letGo()
 	m.tellApart()
 	m.splitWide()
@@ -171,9 +191,9 @@ func (m *Memory) Observe(obs *Observation) error {
 		seq: obs.Seq, at: now, camera: obs.Camera, consistency: agreed,
 		gateMean: obs.GateMean, gateShift: obs.GateShift, hfov: obs.View.HFOV,
 	}
+	m.travelled(obs, captured, m.step)
 	m.observed, m.mono = true, obs.Mono
 	m.stats.Observations++
-	return nil
 }
 
 // survey takes in what the observation says about the room and its floor.

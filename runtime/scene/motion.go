@@ -70,6 +70,7 @@ func (m *Memory) reckonOn(obs *Observation, s stride) {
 // reckon continues from the last pose by the networks' ego-motion, or stays there with a wide error without one, or
 // with one that no robot can have made.
 func (m *Memory) reckon(obs *Observation) stride {
+	m.step = Pose{}
 	if !m.observed {
 		return stride{pose: m.pose, motion: m.unsettled, cov: m.poseCov.plus(m.unsettled)}
 	}
@@ -78,27 +79,33 @@ func (m *Memory) reckon(obs *Observation) stride {
 	move := min(m.cfg.UnknownMove*grow, max(mostUnknownMove, m.cfg.UnknownMove))
 	turn := min(m.cfg.UnknownTurn*grow, max(mostUnknownTurn, m.cfg.UnknownTurn))
 	stepCov := unsettledBy(move, turn)
-	e := obs.Ego
-	step := Pose{e.X, e.Y, e.Yaw}
-	told := obs.HasEgo && m.cfg.possible(step, obs.Mono-m.mono)
 	m.reckoned = Motion{}
+	step, share, told := m.way(obs)
+	m.steer(obs, told)
 	if told {
-		m.reckoned = e
-		scale, unsure := m.scale.value(), m.scale.variance()
-		step.X, step.Y = step.X*scale, step.Y*scale
-		if m.cfg.MinLandmarks == 0 { // nothing will ever tell the scale
-			unsure = 0
-		}
-		stepCov = Cov{e.VarX + unsure*e.X*e.X, 0, 0, 0, e.VarY + unsure*e.Y*e.Y, 0, 0, 0, e.VarYaw}
-	} else {
-		step = Pose{}
+		stepCov = m.toldCov(obs, step, share)
+	} else if on, cov, ok := m.coast(obs); ok {
+		step, stepCov, told = on, cov, true
 	}
+	m.step = step
 	return stride{
 		pose:   m.pose.Compose(step),
 		motion: rotated(Vec3{stepCov[0], stepCov[4], stepCov[8]}, m.pose.Yaw),
 		cov:    m.pose.ComposeCov(m.poseCov, step, stepCov).symmetric().bounded(),
 		told:   told,
 	}
+}
+
+// toldCov is the covariance of a step that the networks told, and notes what they told of it.
+func (m *Memory) toldCov(obs *Observation, step Pose, share float64) Cov {
+	e := obs.Ego
+	scale, unsure := m.scale.value(), m.scale.variance()
+	e.X, e.Y, e.Yaw = step.X/scale, step.Y/scale, step.Yaw
+	m.reckoned = e
+	if m.cfg.MinLandmarks == 0 { // nothing will ever tell the scale
+		unsure = 0
+	}
+	return Cov{share*e.VarX + unsure*e.X*e.X, 0, 0, 0, share*e.VarY + unsure*e.Y*e.Y, 0, 0, 0, share * e.VarYaw}
 }
 
 // possible says whether a robot can move like this in the time.

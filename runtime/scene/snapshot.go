@@ -49,7 +49,9 @@ type Snapshot struct {
 	RobotCov   Cov  // over (x, y, yaw), against the origin of map
 	PoseSource PoseSource
 
-	Now  []Object // what the newest observation shows, in its order
+	// Now is what the newest observation shows, in its order, and then what the other cameras showed less than a second
+	// before.
+	Now  []Object
 	Seen []Object // everything remembered, in the order of first appearance
 	// Hints are what the newest observation shows best of each label, at most one a label, however weak: for questions
 	// that take a thing for granted. Existence is the network's score.
@@ -108,6 +110,7 @@ func (m *Memory) snapshot() *Snapshot {
 	for i := range m.meas {
 		s.Now = append(s.Now, m.seenNow(&m.meas[i], p))
 	}
+	s.Now = m.seenBeside(s.Now)
 	s.Hints = slices.Grow(s.Hints, len(m.hints))
 	for i := range m.hints {
 		s.Hints = append(s.Hints, m.seenNow(&m.hints[i], p))

@@ -34,9 +34,6 @@ func probability(v float64) bool { return v >= 0 && v <= 1 }
 
 // check returns what is wrong with an observation, or nil.
 func (m *Memory) check(obs *Observation) error {
-	if m.observed && obs.Mono <= m.mono {
-		return fmt.Errorf("observation %d is not newer than the one before: %w", obs.Seq, ErrRejected)
-	}
 	if len(obs.Detections) > m.cfg.MaxDetections {
 		return fmt.Errorf("observation %d has %d detections, %d are allowed: %w",
 			obs.Seq, len(obs.Detections), m.cfg.MaxDetections, ErrRejected)
