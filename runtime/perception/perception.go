@@ -36,6 +36,8 @@ type Config struct {
 	Calibration camera.Calibration
 	AssumedHFOV float64
 	Mount       camera.Mount
+	// Shared is one for all pipelines that run the same graphs; nil for a pipeline that has them alone.
+	Shared *Shared
 }
 
 // ErrNoFrame is returned by Observe before the first frame.
@@ -47,12 +49,14 @@ type Pipeline struct {
 	stem, semantic,
 	mixer, head Graph
 
-	encode sync.Mutex // held while a frame passes through the encoders
+	shared *Shared
+	encode *sync.Mutex // held while a frame passes through the encoders
 	view   *camera.View
 	size   [2]int
 	aside  aside
 
-	mu     sync.Mutex // guards everything below and the graphs mixer and head
+	mu     *sync.Mutex // guards everything below and the graphs mixer and head
+	rays   []float32   // input of the head that depends on the view
 	ring   ring
 	decode decoder
 	obs    scene.Observation
@@ -68,8 +72,12 @@ type Timing struct{ View, Stem, Semantic, Encoders, Mixer, Head, Decode time.Dur
 
 // New prepares a pipeline. The view is made when the first frame says how large the camera's pictures are.
 func New(cfg Config) (*Pipeline, error) {
+	if cfg.Shared == nil {
+		cfg.Shared = &Shared{}
+	}
 	p := &Pipeline{
-		cfg: cfg, stem: cfg.Graph(models.VideoStem), semantic: cfg.Graph(models.SemanticEncoder),
+		cfg: cfg, shared: cfg.Shared, encode: &cfg.Shared.encode, mu: &cfg.Shared.decide,
+		stem: cfg.Graph(models.VideoStem), semantic: cfg.Graph(models.SemanticEncoder),
 		mixer: cfg.Graph(models.VideoMixer), head: cfg.Graph(models.SpatialHead),
 	}
 	if err := cfg.Mount.Validate(); err != nil {
@@ -177,7 +185,7 @@ func (p *Pipeline) fit(f *camera.Frame) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.ring.clear()
-	copy(p.head.Input("rays"), view.Rays(m.Grid.Cols, m.Grid.Rows))
+	p.rays, p.shared.latest = view.Rays(m.Grid.Cols, m.Grid.Rows), nil
 	p.decode.look(view, cal.Assumed)
 	return nil
 }
@@ -225,6 +233,7 @@ func (p *Pipeline) think(ctx context.Context, family Family) error {
 		return fmt.Errorf("question family %q: this bundle knows %v", family, p.cfg.Manifest.Families)
 	}
 	context[i] = 1
+	p.claim()
 	p.ring.load(p.mixer.Input("ring"), p.mixer.Input("times"))
 	t0 := time.Now()
 	if err := p.mixer.Run(ctx); err != nil {

@@ -1,6 +1,7 @@
 package perception
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/vega-edge/vegad/models"
@@ -33,6 +34,11 @@ func (p *Pipeline) Map(s Stream, buffer []float32) (Map, error) {
 	defer p.mu.Unlock()
 	if p.family == "" {
 		return Map{}, ErrNoFrame
+	}
+	if p.shared.latest != p { // the graphs hold the tokens of another camera; to run them again takes milliseconds
+		if err := p.think(context.Background(), p.family); err != nil {
+			return Map{}, err
+		}
 	}
 	values, err := p.tokens(s)
 	if err != nil {
