@@ -50,6 +50,7 @@ var levels = map[string]int{
 	"runtime/dashboard":                2,
 	"runtime/engine":                   1,
 	"runtime/engine/enginetest":        2,
+	"runtime/web/webtest":              0,
 	"runtime/link/payload/payloadtest": 2,
 	"runtime/eval":                     3,
 	"runtime/fleet":                    2,
@@ -79,7 +80,7 @@ var levels = map[string]int{
 // processes.
 var homes = map[string][]string{
 	"C":                               {"runtime/engine"}, // a profile, which the binding does not wrap
-	"os/exec":                         {"runtime/bench/benchtest", "runtime/link/linktest"},
+	"os/exec":                         {"runtime/bench/benchtest", "runtime/link/linktest", "runtime/web/webtest"},
 	"gocv.io/x/gocv":                  {"camera/gocv"},
 	"github.com/yalue/onnxruntime_go": {"runtime/engine"},
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/vega-edge/vegad/runtime/config"
 	"github.com/vega-edge/vegad/runtime/link/linktest"
 	"github.com/vega-edge/vegad/runtime/record"
+	"github.com/vega-edge/vegad/runtime/web/webtest"
 )
 
 // pageSettings is a robot with the real networks and a room that is worth looking at.
@@ -50,7 +51,7 @@ func (r *robot) pageURL() string {
 // TestBrowser opens the page of a real robot in a real browser and uses it as a field tester does. make browser-test
 // runs it with a browser for sure, prints the figures and takes the pictures of the documentation.
 func TestBrowser(t *testing.T) {
-	chromium(t)
+	webtest.Chromium(t)
 	port := linktest.FreePort(t)
 	broker := linktest.StartMosquitto(t, port)
 	cfg := pageSettings(t, "mqtt://127.0.0.1:"+port)
@@ -59,7 +60,7 @@ func TestBrowser(t *testing.T) {
 	b := openBrowser(t, strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/"))
 	b.resize(1280, 900, false)
 	b.scheme("light")
-	b.do(chromedp.Navigate(url))
+	b.Do(chromedp.Navigate(url))
 
 	b.checkLoads()
 	b.checkAnswers()
@@ -67,38 +68,34 @@ func TestBrowser(t *testing.T) {
 	b.checkKeyboard()
 	b.checkAccessibility()
 	b.checkScreens()
-	b.mu.Lock()
-	if len(b.complaints) > 0 {
-		t.Errorf("the page complains:\n%s", strings.Join(b.complaints, "\n"))
+	if c := b.Complaints(); len(c) > 0 {
+		t.Errorf("the page complains:\n%s", strings.Join(c, "\n"))
 	}
-	b.mu.Unlock()
 	b.checkOutage(broker)
 	b.checkRecording(string(cfg.Record.Dir))
 	b.checkRestart(r)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.foreign) > 0 || b.requests < 10 {
-		t.Errorf("of %d requests these left the host: %v", b.requests, b.foreign)
+	if requests, foreign := b.Requests(); len(foreign) > 0 || requests < 10 {
+		t.Errorf("of %d requests these left the host: %v", requests, foreign)
 	}
 }
 
 // checkLoads holds the times of the first paint and of the first picture, and that pictures move.
 func (b *browser) checkLoads() {
-	b.t.Helper()
-	b.await("three pictures", `document.body.dataset.pictures >= 3`)
+	b.T.Helper()
+	b.Await("three pictures", `document.body.dataset.pictures >= 3`)
 	paint := read[float64](b, `performance.getEntriesByName("first-contentful-paint")[0].startTime`)
 	live := read[float64](b, `performance.getEntriesByName("live")[0].startTime`)
 	fmt.Printf("first paint after %.0f ms, first picture after %.0f ms\n", paint, live)
 	if os.Getenv("VEGAD_REQUIRE_BROWSER") != "" && (paint > 1000 || live > 2000) {
-		b.t.Errorf("first paint after %.0f ms, first picture after %.0f ms: at most 1000 and 2000 are allowed", paint, live)
+		b.T.Errorf("first paint after %.0f ms, first picture after %.0f ms: at most 1000 and 2000 are allowed", paint, live)
 	}
 	const look = `document.getElementById("picture").toDataURL()`
 	first, count := read[string](b, look), read[string](b, `document.body.dataset.pictures`)
-	b.await("the picture to move", fmt.Sprintf(`document.body.dataset.pictures > %s + 2 && %s !== %q`, count, look, first))
-	b.await("the state", `document.getElementById("pill-health").textContent === "robot ok"`)
-	b.await("the link", `document.getElementById("pill-link").textContent === "broker connected"`)
-	b.await("objects", `document.querySelectorAll("#rows tr").length > 2`)
-	b.await("the log", `document.getElementById("lines").textContent.includes("engine is ready")`)
+	b.Await("the picture to move", fmt.Sprintf(`document.body.dataset.pictures > %s + 2 && %s !== %q`, count, look, first))
+	b.Await("the state", `document.getElementById("pill-health").textContent === "robot ok"`)
+	b.Await("the link", `document.getElementById("pill-link").textContent === "broker connected"`)
+	b.Await("objects", `document.querySelectorAll("#rows tr").length > 2`)
+	b.Await("the log", `document.getElementById("lines").textContent.includes("engine is ready")`)
 }
 
 // near counts the pixels of a canvas that have about a colour.
@@ -110,47 +107,47 @@ const near = `(id, r, g, b) => { const c = document.getElementById(id);
 
 // checkAnswers asks, and looks for the answer and for its objects in picture, map and table.
 func (b *browser) checkAnswers() {
-	b.t.Helper()
+	b.T.Helper()
 	amber := func(id string) int { return read[int](b, "("+near+`)("`+id+`", 255, 176, 0)`) }
 	mark := func() int { return read[int](b, "("+near+`)("map", 181, 71, 0)`) } // of the light theme
 	if amber("picture") > 0 || mark() > 40 {
-		b.t.Errorf("%d and %d pixels are highlighted before anything was asked", amber("picture"), mark())
+		b.T.Errorf("%d and %d pixels are highlighted before anything was asked", amber("picture"), mark())
 	}
 	text := b.ask("what is nearest to me?")
-	for end := time.Now().Add(slowly); strings.HasPrefix(text, "abstained") && time.Now().Before(end); {
+	for end := time.Now().Add(webtest.Slowly); strings.HasPrefix(text, "abstained") && time.Now().Before(end); {
 		text = b.ask("what is nearest to me?") // real networks are too uncertain at times
 	}
 	if !strings.Contains(text, " m ") && !strings.Contains(text, " m.") {
-		b.t.Errorf("the answer is %q", text)
+		b.T.Errorf("the answer is %q", text)
 	}
-	b.await("its objects in the table", `document.querySelectorAll("tr.marked").length > 0`)
+	b.Await("its objects in the table", `document.querySelectorAll("tr.marked").length > 0`)
 	if n := mark(); n < 40 {
-		b.t.Errorf("the map highlights %d pixels", n)
+		b.T.Errorf("the map highlights %d pixels", n)
 	}
-	b.await("its objects in the picture", "("+near+`)("picture", 255, 176, 0) > 40`)
+	b.Await("its objects in the picture", "("+near+`)("picture", 255, 176, 0) > 40`)
 	b.shoot("light")
 	b.clear()
-	b.do(chromedp.SendKeys(chromedp.CSS("#question"), "the colour of happiness\r"))
-	b.await("a refusal", `document.querySelector("#answer .text").textContent.startsWith("refused")`)
-	b.await("nothing highlighted", `document.querySelectorAll("tr.marked").length === 0`)
+	b.Do(chromedp.SendKeys(chromedp.CSS("#question"), "the colour of happiness\r"))
+	b.Await("a refusal", `document.querySelector("#answer .text").textContent.startsWith("refused")`)
+	b.Await("nothing highlighted", `document.querySelectorAll("tr.marked").length === 0`)
 
 	b.clear()
-	b.do(chromedp.SendKeys(chromedp.CSS("#question"), "how many chairs are there?"), chromedp.Click(chromedp.CSS("#keep")))
-	b.await("a standing question", `document.querySelector("#standing button")`)
-	b.await("its answer", `/chair/.test(document.querySelector("#standing b").textContent)`)
-	b.do(chromedp.Click(chromedp.CSS("#standing button")))
-	b.await("its end", `!document.querySelector("#standing button")`)
-	b.do(chromedp.Click(chromedp.CSS("#examples button")))
-	b.await("an example in the history", `document.querySelectorAll("#history li").length >= 3`)
+	b.Do(chromedp.SendKeys(chromedp.CSS("#question"), "how many chairs are there?"), chromedp.Click(chromedp.CSS("#keep")))
+	b.Await("a standing question", `document.querySelector("#standing button")`)
+	b.Await("its answer", `/chair/.test(document.querySelector("#standing b").textContent)`)
+	b.Do(chromedp.Click(chromedp.CSS("#standing button")))
+	b.Await("its end", `!document.querySelector("#standing button")`)
+	b.Do(chromedp.Click(chromedp.CSS("#examples button")))
+	b.Await("an example in the history", `document.querySelectorAll("#history li").length >= 3`)
 }
 
 // checkOverlays lays each stream over the picture.
 func (b *browser) checkOverlays() {
-	b.t.Helper()
+	b.T.Helper()
 	for _, stream := range []string{"gate", "geometry", "semantic", "fused"} {
 		b.choose("stream", stream)
-		b.await("the overlay "+stream, `(document.body.dataset.overlay ?? "").startsWith("`+stream+` ")`)
-		b.await("its legend", `!document.getElementById("picture-legend").textContent.startsWith("Waiting")`)
+		b.Await("the overlay "+stream, `(document.body.dataset.overlay ?? "").startsWith("`+stream+` ")`)
+		b.Await("its legend", `!document.getElementById("picture-legend").textContent.startsWith("Waiting")`)
 		if stream == "gate" || stream == "fused" {
 			b.shoot(stream)
 		}
@@ -160,24 +157,24 @@ func (b *browser) checkOverlays() {
 
 // checkRecording presses the button twice: it counts meanwhile, and what it made is a recording.
 func (b *browser) checkRecording(dir string) {
-	b.t.Helper()
+	b.T.Helper()
 	const press = `(document.getElementById("record").click(), true)`
 	const said = `document.getElementById("recorded").textContent`
-	b.await("the button", `!document.getElementById("record").disabled`)
+	b.Await("the button", `!document.getElementById("record").disabled`)
 	read[bool](b, press)
-	b.await("a recording", `document.getElementById("record").getAttribute("aria-pressed") === "true"`)
-	b.await("bytes of it", `/^[1-9]\d* s, [\d.]+ [KM]iB$/.test(`+said+`)`)
+	b.Await("a recording", `document.getElementById("record").getAttribute("aria-pressed") === "true"`)
+	b.Await("bytes of it", `/^[1-9]\d* s, [\d.]+ [KM]iB$/.test(`+said+`)`)
 	read[bool](b, press)
-	b.await("its end", `document.getElementById("record").textContent === "Record" && `+said+` === ""`)
-	eventually(b.t, "the recording to be closed", func() bool {
-		got, damage := count(b.t, dir)
+	b.Await("its end", `document.getElementById("record").textContent === "Record" && `+said+` === ""`)
+	eventually(b.T, "the recording to be closed", func() bool {
+		got, damage := count(b.T, dir)
 		return got["picture"] > 0 && got["observation"] > 0 && damage == record.Damage{}
 	})
 }
 
 // checkKeyboard goes through the page without a mouse.
 func (b *browser) checkKeyboard() {
-	b.t.Helper()
+	b.T.Helper()
 	// The browser goes on from where it was last clicked, so something at the top has to have had the focus.
 	read[bool](b, `(() => {
 		const top = document.createElement("span")
@@ -199,34 +196,34 @@ func (b *browser) checkKeyboard() {
 	} {
 		next := slices.Index(order, id)
 		if next <= at {
-			b.t.Errorf("the focus comes to %s at %d, after %d; the order is %q", id, next, at, order)
+			b.T.Errorf("the focus comes to %s at %d, after %d; the order is %q", id, next, at, order)
 		}
 		at = next
 	}
 	read[bool](b, `(document.activeElement.blur(), true)`)
-	b.do(chromedp.KeyEvent("/"))
-	b.await("the question to have the focus", `document.activeElement.id === "question"`)
+	b.Do(chromedp.KeyEvent("/"))
+	b.Await("the question to have the focus", `document.activeElement.id === "question"`)
 	b.clear()
 	const number = `(document.getElementById("answer").dataset.number ?? "none")`
 	answered := read[string](b, number)
-	b.do(chromedp.KeyEvent("what is nearest to me?\r"))
-	b.await("the answer", fmt.Sprintf(`%s !== %q`, number, answered)) // an earlier one may be highlighted still
-	b.await("the answer's objects", `document.querySelectorAll("tr.marked").length > 0`)
-	b.do(chromedp.KeyEvent("\u001b"))
-	b.await("nothing highlighted", `document.querySelectorAll("tr.marked").length === 0`)
+	b.Do(chromedp.KeyEvent("what is nearest to me?\r"))
+	b.Await("the answer", fmt.Sprintf(`%s !== %q`, number, answered)) // an earlier one may be highlighted still
+	b.Await("the answer's objects", `document.querySelectorAll("tr.marked").length > 0`)
+	b.Do(chromedp.KeyEvent("\u001b"))
+	b.Await("nothing highlighted", `document.querySelectorAll("tr.marked").length === 0`)
 	const look = `document.getElementById("map").toDataURL()`
 	read[bool](b, `(document.getElementById("map").focus(), true)`)
 	before := read[string](b, look)
-	b.do(chromedp.KeyEvent("+"), chromedp.KeyEvent("+"))
-	b.await("the map to zoom", fmt.Sprintf("%s !== %q", look, before))
-	b.do(chromedp.KeyEvent("f"))
+	b.Do(chromedp.KeyEvent("+"), chromedp.KeyEvent("+"))
+	b.Await("the map to zoom", fmt.Sprintf("%s !== %q", look, before))
+	b.Do(chromedp.KeyEvent("f"))
 }
 
 // checkAccessibility reads what a screen reader reads, and measures contrasts in both themes.
 func (b *browser) checkAccessibility() {
-	b.t.Helper()
-	tree, err := chromedp.Call(b.ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
-	b.must(err)
+	b.T.Helper()
+	tree, err := chromedp.Call(b.Ctx, accessibility.GetFullAXTree, accessibility.GetFullAXTreeParams{})
+	b.Must(err)
 	named := map[string]int{}
 	text := func(v *accessibility.Value) string {
 		var s string
@@ -244,7 +241,7 @@ func (b *browser) checkAccessibility() {
 			}
 			named[role]++
 			if text(node.Name) == "" {
-				b.t.Errorf("a %s has no name", role)
+				b.T.Errorf("a %s has no name", role)
 			}
 		}
 	}
@@ -252,18 +249,18 @@ func (b *browser) checkAccessibility() {
 		"button": 10, "textbox": 1, "combobox": 2, "checkbox": 2, "slider": 1, "image": 10, "region": 7, "log": 1,
 	} {
 		if named[role] < least {
-			b.t.Errorf("%d of role %s, want %d", named[role], role, least)
+			b.T.Errorf("%d of role %s, want %d", named[role], role, least)
 		}
 	}
 	if ids := read[string](b, `(() => { const all = [...document.querySelectorAll("[id]")].map((e) => e.id);
 		return all.filter((id, i) => all.indexOf(id) !== i).join(" "); })()`); ids != "" {
-		b.t.Errorf("ids stand twice: %s", ids)
+		b.T.Errorf("ids stand twice: %s", ids)
 	}
 	for _, scheme := range []string{"light", "dark"} {
 		b.scheme(scheme)
 		pause(200 * time.Millisecond) // for transitions
 		if poor := read[string](b, contrasts); poor != "" {
-			b.t.Errorf("%s: too little contrast:\n%s", scheme, poor)
+			b.T.Errorf("%s: too little contrast:\n%s", scheme, poor)
 		}
 	}
 	b.shoot("dark")
@@ -293,7 +290,7 @@ const contrasts = `(() => {
 // checkScreens shows the page on a tablet, both ways, on a phone and on a small laptop: nothing is cut off, and fingers
 // find every control.
 func (b *browser) checkScreens() {
-	b.t.Helper()
+	b.T.Helper()
 	for _, screen := range []struct {
 		name          string
 		width, height int64
@@ -305,9 +302,9 @@ func (b *browser) checkScreens() {
 		{"laptop", 1280, 720, false},
 	} {
 		b.resize(screen.width, screen.height, screen.touch)
-		b.await("the new size", fmt.Sprintf("innerWidth === %d", screen.width))
+		b.Await("the new size", fmt.Sprintf("innerWidth === %d", screen.width))
 		if wide := read[int64](b, `document.documentElement.scrollWidth`); wide > screen.width {
-			b.t.Errorf("%s: the page is %d pixels wide on a screen of %d", screen.name, wide, screen.width)
+			b.T.Errorf("%s: the page is %d pixels wide on a screen of %d", screen.name, wide, screen.width)
 		}
 		small := read[string](b, `[...document.querySelectorAll("button, select, input")]
 			.map((e) => [e, e.getBoundingClientRect()])
@@ -315,7 +312,7 @@ func (b *browser) checkScreens() {
 				!(e.closest("label")?.getBoundingClientRect().height >= 15))
 			.map(([e, r]) => (e.id || e.textContent) + " " + r.width + "x" + r.height).join(", ")`)
 		if screen.touch && small != "" {
-			b.t.Errorf("%s: too small for a finger: %s", screen.name, small)
+			b.T.Errorf("%s: too small for a finger: %s", screen.name, small)
 		}
 		if screen.name == "tablet" {
 			b.shoot("tablet")
@@ -326,22 +323,22 @@ func (b *browser) checkScreens() {
 
 // checkOutage takes the broker away: the page says so, the questions of the page go on, and it says when it is back.
 func (b *browser) checkOutage(broker *linktest.Mosquitto) {
-	b.t.Helper()
+	b.T.Helper()
 	broker.Kill()
-	b.await("the outage", `document.getElementById("pill-link").textContent === "broker away"`)
-	b.await("its reason", `/refused|reset|EOF|not connected/.test(document.getElementById("details").textContent)`)
+	b.Await("the outage", `document.getElementById("pill-link").textContent === "broker away"`)
+	b.Await("its reason", `/refused|reset|EOF|not connected/.test(document.getElementById("details").textContent)`)
 	number := read[string](b, `document.getElementById("answer").dataset.number`)
 	b.clear()
-	b.do(chromedp.SendKeys(chromedp.CSS("#question"), "how many tables are there?\r"))
-	b.await("an answer without a broker", fmt.Sprintf(`document.getElementById("answer").dataset.number !== %q`, number))
+	b.Do(chromedp.SendKeys(chromedp.CSS("#question"), "how many tables are there?\r"))
+	b.Await("an answer without a broker", fmt.Sprintf(`document.getElementById("answer").dataset.number !== %q`, number))
 	b.shoot("outage")
 	broker.Restart()
-	b.await("the broker's return", `document.getElementById("pill-link").textContent === "broker connected"`)
+	b.Await("the broker's return", `document.getElementById("pill-link").textContent === "broker connected"`)
 }
 
 // checkRestart stops the robot: the page says that it is alone.
 func (b *browser) checkRestart(r *robot) {
-	b.t.Helper()
+	b.T.Helper()
 	r.stop()
-	b.await("the loss", `document.getElementById("pill-page").textContent === "robot unreachable"`)
+	b.Await("the loss", `document.getElementById("pill-page").textContent === "robot unreachable"`)
 }

@@ -78,8 +78,8 @@ func TestBrowserFleet(t *testing.T) {
 	site := serve(t, registry, line{})
 	b := openBrowser(t, strings.TrimSuffix(strings.TrimPrefix(site.URL(), "http://"), "/"))
 	play(t, registry)
-	b.do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate(site.URL()))
-	b.await("all robots", fmt.Sprintf(`document.getElementById("pill-count").textContent === "%d robots"`, many))
+	b.Do(chromedp.EmulateViewport(1280, 800), chromedp.Navigate(site.URL()))
+	b.Await("all robots", fmt.Sprintf(`document.getElementById("pill-count").textContent === "%d robots"`, many))
 
 	b.checkRows()
 	b.checkChoice()
@@ -88,13 +88,11 @@ func TestBrowserFleet(t *testing.T) {
 	b.checkSpeed()
 	b.checkMemory()
 	b.checkNarrow()
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if len(b.complaints) > 0 {
-		t.Errorf("the page complains:\n%s", strings.Join(b.complaints, "\n"))
+	if c := b.Complaints(); len(c) > 0 {
+		t.Errorf("the page complains:\n%s", strings.Join(c, "\n"))
 	}
-	if len(b.foreign) > 0 || b.requests < 10 {
-		t.Errorf("of %d requests these left the host: %v", b.requests, b.foreign)
+	if requests, foreign := b.Requests(); len(foreign) > 0 || requests < 10 {
+		t.Errorf("of %d requests these left the host: %v", requests, foreign)
 	}
 }
 
@@ -104,40 +102,40 @@ const seen = `[...document.querySelectorAll("#space .line")].filter((l) => l.sty
 
 // checkRows holds that the worst robot is first, that only lines that can be seen are there, and that news come.
 func (b *browser) checkRows() {
-	b.t.Helper()
+	b.T.Helper()
 	if n := read[int](b, `document.querySelectorAll("#space .line").length`); n < 10 || n > 60 {
-		b.t.Errorf("%d lines are in the document", n)
+		b.T.Errorf("%d lines are in the document", n)
 	}
 	if n := read[string](b, `document.getElementById("grid").getAttribute("aria-rowcount")`); n != fmt.Sprint(many+1) {
-		b.t.Errorf("the table says that it has %s rows", n)
+		b.T.Errorf("the table says that it has %s rows", n)
 	}
 	first := read[string](b, seen+`[0].children[1].textContent`)
 	if !strings.HasPrefix(first, "failed") { // of the simulator's faults the worst
-		b.t.Errorf("the first robot is in trouble %q", first)
+		b.T.Errorf("the first robot is in trouble %q", first)
 	}
 	version := read[int](b, `Number(document.body.dataset.version)`)
-	b.await("news", fmt.Sprintf(`Number(document.body.dataset.version) > %d`, version+1))
+	b.Await("news", fmt.Sprintf(`Number(document.body.dataset.version) > %d`, version+1))
 }
 
 // checkChoice chooses a robot by keyboard and by mouse, and holds that table, map and panel show the same.
 func (b *browser) checkChoice() {
-	b.t.Helper()
+	b.T.Helper()
 	b.focus("grid")
-	b.do(chromedp.KeyEvent(kb.ArrowDown))
+	b.Do(chromedp.KeyEvent(kb.ArrowDown))
 	const chosen = `document.querySelector('#space [aria-selected="true"]')`
-	b.await("a choice", chosen)
+	b.Await("a choice", chosen)
 	id := read[string](b, chosen+`.children[0].textContent`)
 	if title := read[string](b, `document.getElementById("robot-title").textContent`); title != id {
-		b.t.Errorf("the panel shows %q, the table %q", title, id)
+		b.T.Errorf("the panel shows %q, the table %q", title, id)
 	}
 	_, serial, _ := strings.Cut(id, "/")
 	link := read[string](b, `document.getElementById("link").href`)
 	if link != "http://"+serial+".example:8420/" {
-		b.t.Errorf("the way to %s is %q", id, link)
+		b.T.Errorf("the way to %s is %q", id, link)
 	}
 	read[bool](b, `(`+seen+`[5].children[0].click(), true)`)
 	if next := read[string](b, chosen+`.children[0].textContent`); next == id {
-		b.t.Error("a click chooses nothing")
+		b.T.Error("a click chooses nothing")
 	}
 	const ring = `(() => { const c = document.getElementById("map");
 		const p = c.getContext("2d").getImageData(0, 0, c.width, c.height).data; let n = 0;
@@ -145,16 +143,16 @@ func (b *browser) checkChoice() {
 			if (Math.abs(p[i] - 181) + Math.abs(p[i+1] - 71) + Math.abs(p[i+2]) < 24) n++;
 		return n; })()`
 	if n := read[int](b, ring); n < 20 {
-		b.t.Errorf("the map highlights %d pixels", n)
+		b.T.Errorf("the map highlights %d pixels", n)
 	}
 	if frames := read[string](b, `document.getElementById("frame").textContent`); frames != "map" {
-		b.t.Errorf("the frames are %q", frames)
+		b.T.Errorf("the frames are %q", frames)
 	}
 }
 
 // checkFilters searches, and shows only the robots of one trouble.
 func (b *browser) checkFilters(registry *fleet.Registry) {
-	b.t.Helper()
+	b.T.Helper()
 	hot := 0
 	for _, r := range registry.Snapshot(fleet.ByName) {
 		if r.Trouble.Has(fleet.Hot) {
@@ -164,19 +162,19 @@ func (b *browser) checkFilters(registry *fleet.Registry) {
 	const press = `[...document.querySelectorAll("#troubles button")]
 		.find((x) => x.textContent.startsWith("hot ")).click()`
 	read[bool](b, `(`+press+`, true)`)
-	b.await("the hot ones", fmt.Sprintf(`document.getElementById("shown").textContent === "%d of %d"`, hot, many))
+	b.Await("the hot ones", fmt.Sprintf(`document.getElementById("shown").textContent === "%d of %d"`, hot, many))
 	read[bool](b, `(`+press+`, true)`)
 	b.focus("find")
-	b.do(chromedp.SendKeys(chromedp.CSS("#find"), "sim/004321"))
-	b.await("one", fmt.Sprintf(`document.getElementById("shown").textContent === "1 of %d"`, many))
-	b.do(chromedp.KeyEvent(kb.Escape))
-	b.await("all again", `document.getElementById("shown").textContent === ""`)
+	b.Do(chromedp.SendKeys(chromedp.CSS("#find"), "sim/004321"))
+	b.Await("one", fmt.Sprintf(`document.getElementById("shown").textContent === "1 of %d"`, many))
+	b.Do(chromedp.KeyEvent(kb.Escape))
+	b.Await("all again", `document.getElementById("shown").textContent === ""`)
 }
 
 // checkSpeed measures the time from inputs to the paint that shows them, by the browser's own account, while robots
 // speak. Scrolling has no entry there: it is measured from the call to the frame after the next.
 func (b *browser) checkSpeed() {
-	b.t.Helper()
+	b.T.Helper()
 	read[bool](b, `(() => { window.inputs = [];
 		new PerformanceObserver((list) => {
 			for (const e of list.getEntries()) if (e.interactionId) inputs.push(e.duration);
@@ -187,22 +185,22 @@ func (b *browser) checkSpeed() {
 	steps := 0
 	for range 4 {
 		for _, key := range []string{kb.ArrowDown, kb.PageDown, kb.End, kb.Home} {
-			b.do(chromedp.KeyEvent(key))
+			b.Do(chromedp.KeyEvent(key))
 			steps++
 		}
 	}
 	b.focus("find")
 	for _, letter := range "sim/00 edge" {
-		b.do(chromedp.KeyEvent(string(letter)))
+		b.Do(chromedp.KeyEvent(string(letter)))
 		steps++
 	}
-	b.do(chromedp.KeyEvent(kb.Escape))
+	b.Do(chromedp.KeyEvent(kb.Escape))
 	for _, title := range []string{"Heard s", "Robot", "°C", "Trouble"} {
 		at := fmt.Sprintf(`(() => { const r = [...document.querySelectorAll("#titles button")]
 			.find((x) => x.textContent === %q).getBoundingClientRect(); return [r.x + r.width / 2, r.y + r.height / 2]; })()`,
 			title)
 		place := read[[]float64](b, at)
-		b.do(chromedp.MouseClickXY(place[0], place[1]))
+		b.Do(chromedp.MouseClickXY(place[0], place[1]))
 		steps++
 	}
 	read[bool](b, `(async () => { await frames2(); await frames2(); return true; })()`)
@@ -218,27 +216,27 @@ func (b *browser) checkSpeed() {
 	fmt.Printf("%d robots: slowest of %d inputs painted after %.0f ms, slowest of 40 jumps after %.0f ms\n",
 		many, steps, slowest, scroll)
 	if os.Getenv("VEGAD_REQUIRE_BROWSER") != "" && max(slowest, scroll) >= mostPaint {
-		b.t.Errorf("an input is painted after %.0f ms, a jump after %.0f ms: less than %d is allowed", slowest, scroll,
+		b.T.Errorf("an input is painted after %.0f ms, a jump after %.0f ms: less than %d is allowed", slowest, scroll,
 			mostPaint)
 	}
 }
 
 // checkMemory holds what the program and the browser's process take.
 func (b *browser) checkMemory() {
-	b.t.Helper()
-	program, shown := resident(b.t, os.Getpid()), b.renderer()
+	b.T.Helper()
+	program, shown := resident(b.T, os.Getpid()), b.renderer()
 	fmt.Printf("%d robots: the program takes %.0f MiB, the page %.0f MiB\n", many, program, shown)
 	if max(program, shown) >= mostMemory {
-		b.t.Errorf("the program takes %.0f MiB, the page %.0f MiB: less than %d is allowed", program, shown, mostMemory)
+		b.T.Errorf("the program takes %.0f MiB, the page %.0f MiB: less than %d is allowed", program, shown, mostMemory)
 	}
 }
 
 // checkNarrow looks at the page on a tablet held upright: nothing lies beyond its edge.
 func (b *browser) checkNarrow() {
-	b.t.Helper()
-	b.do(chromedp.EmulateViewport(800, 1100))
-	b.await("one column", `document.querySelector("main").getBoundingClientRect().right <= innerWidth`)
+	b.T.Helper()
+	b.Do(chromedp.EmulateViewport(800, 1100))
+	b.Await("one column", `document.querySelector("main").getBoundingClientRect().right <= innerWidth`)
 	if wide := read[int](b, `document.documentElement.scrollWidth`); wide > 800 {
-		b.t.Errorf("the page is %d pixels wide", wide)
+		b.T.Errorf("the page is %d pixels wide", wide)
 	}
 }
