@@ -49,3 +49,13 @@ apt_install() {
   tail -n 5 build/apt.log >&2
   die "installing the packages failed" "See build/apt.log. To try by hand, type:" "$command"
 }
+
+# debian_mirror prints where Debian's packages come from, without /debian: DEBIAN_MIRROR, or what this machine's own apt
+# uses.
+debian_mirror() {
+  local mirror=${DEBIAN_MIRROR:-}
+  [ -n "$mirror" ] || mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' 2>/dev/null |
+    sed -n 's#/debian/*$##p' | sort -u | sed -n 1p)
+  [ -n "$mirror" ] || die "no mirror of Debian is known here" "Name one, without /debian at the end: DEBIAN_MIRROR=http://HOST make ..."
+  printf '%s\n' "$mirror"
+}
