@@ -9,7 +9,7 @@ import (
 )
 
 // checkpointMagic stands at the beginning of a checkpoint; it counts the versions of the format too.
-const checkpointMagic = "vegackp3"
+const checkpointMagic = "vegackp4"
 
 // Checkpoint writes everything that later observations, poses and snapshots depend on, to the last bit: a memory of the
 // same configuration that takes it over with Resume goes on exactly as this one. Save is for the next start of the

@@ -12,6 +12,7 @@ func (f *full) lenses(c *coder) {
 	c.pose(&m.step)
 	r := &m.cruise
 	c.flag(&r.known)
+	c.duration(&r.at)
 	c.floats(&r.x, &r.y, &r.turn, &r.varX, &r.varY, &r.varTurn)
 	n := c.length(len(m.lenses), leastLens)
 	if c.reading {

@@ -2,7 +2,6 @@ package scene
 
 import (
 	"fmt"
-	"math"
 	"time"
 )
 
@@ -131,11 +130,10 @@ func (m *Memory) way(obs *Observation) (step Pose, share float64, told bool) {
 
 // coast carries on the motion that another camera told, for an observation that does not tell its own.
 func (m *Memory) coast(obs *Observation) (step Pose, cov Cov, ok bool) {
-	gap := (obs.Mono - m.mono).Seconds()
-	if obs.Camera == m.last.camera || !m.cruise.known || gap > lateView.Seconds() {
+	gap, c := (obs.Mono - m.mono).Seconds(), &m.cruise
+	if obs.Camera == m.last.camera || !c.known || obs.Mono-c.at > lateView {
 		return Pose{}, Cov{}, false
 	}
-	c := &m.cruise
 	push, twist := mostPush*gap*gap/2, mostTwist*gap*gap/2
 	return Pose{c.x * gap, c.y * gap, c.turn * gap}, Cov{
 		c.varX*gap*gap + push*push, 0, 0, 0, c.varY*gap*gap + push*push, 0, 0, 0, c.varTurn*gap*gap + twist*twist,
@@ -145,11 +143,12 @@ func (m *Memory) coast(obs *Observation) (step Pose, cov Cov, ok bool) {
 // cruise is the motion that the newest ego-motion told, per second and in base_link.
 type cruise struct {
 	known               bool
+	at                  time.Duration // of the observation that told it
 	x, y, turn          float64
 	varX, varY, varTurn float64
 }
 
-// steer notes the motion that an observation tells; without one, nothing is known of it any more after a while.
+// steer notes the motion that an observation tells.
 func (m *Memory) steer(obs *Observation, told bool) {
 	l := m.lensOf(obs.Camera)
 	if l == nil || !told {
@@ -158,7 +157,7 @@ func (m *Memory) steer(obs *Observation, told bool) {
 	per := 1 / (obs.Mono - l.mono).Seconds()
 	scale, e := m.scale.value(), &obs.Ego
 	m.cruise = cruise{
-		known: true, x: e.X * scale * per, y: e.Y * scale * per, turn: e.Yaw * per,
+		known: true, at: obs.Mono, x: e.X * scale * per, y: e.Y * scale * per, turn: e.Yaw * per,
 		varX: e.VarX * per * per, varY: e.VarY * per * per, varTurn: e.VarYaw * per * per,
 	}
 }
@@ -168,7 +167,7 @@ func (m *Memory) travelled(obs *Observation, captured time.Duration, step Pose) 
 	for i := range m.lenses {
 		l := &m.lenses[i]
 		l.moved = l.moved.Compose(step)
-		if m.mono-l.mono > time.Minute || math.IsNaN(l.moved.X) {
+		if m.mono-l.mono > time.Minute {
 			l.moved = Pose{} // nothing is told over so long
 		}
 	}

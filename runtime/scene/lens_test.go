@@ -99,6 +99,26 @@ func TestACameraThatTellsNoMotionMakesNothingUncertain(t *testing.T) {
 	}
 }
 
+// TestNobodyCoastsForEver: the camera that tells the motion is lost, and two others that tell none see on.
+func TestNobodyCoastsForEver(t *testing.T) {
+	c := newConvoy(t)
+	for range 10 {
+		c.must(c.see("front", true))
+		c.mono += 200 * time.Millisecond
+	}
+	lost := c.m.Snapshot().Robot
+	for range 20 {
+		for _, camera := range []string{"left", "back"} {
+			c.must(c.see(camera, false))
+			c.mono += 100 * time.Millisecond
+		}
+	}
+	on := lost.Inverse().Compose(c.m.Snapshot().Robot)
+	if far := math.Hypot(on.X, on.Y); far > 0.5*lateView.Seconds()+0.01 {
+		t.Errorf("nothing tells a motion for four seconds, and the robot went on by %.2f m", far)
+	}
+}
+
 func post(y float64) Detection {
 	return Detection{
 		Score: 0.9, Box: Box{Center: Vec3{2, y, 0.5}, Size: Vec3{0.3, 0.3, 1}},
