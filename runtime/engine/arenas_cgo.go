@@ -8,8 +8,8 @@ package engine
 
 // glibc gives every thread a heap of its own, up to eight a core, and ONNX Runtime's scratch memory stays in each. A
 // goroutine calls from whatever thread it is on, so that memory kept growing for as long as new pairs of threads and
-// graphs turned up. Two heaps are enough; make measure holds that memory does not grow. The limit counts only before
-// the second thread, which is why this runs before Go does. Other C libraries have no such heaps.
+// graphs turned up. Two heaps are enough; make measure tells how memory grows. The limit counts only before the second
+// thread, which is why this runs before Go does. Other C libraries have no such heaps.
 __attribute__((constructor)) static void limit_arenas(void) {
 #ifdef M_ARENA_MAX
 	if (!getenv("MALLOC_ARENA_MAX")) mallopt(M_ARENA_MAX, 2);
