@@ -141,14 +141,25 @@ func encode(q query.Query) json.RawMessage {
 	return data
 }
 
-// consider runs the head once more, with the context of the question's family, on the newest features.
+// consider runs the head once more, with the context of the question's family, on the newest features of every camera
+// that sees. The gate is the mean of theirs.
 func (d *daemon) consider(ctx context.Context, q query.Query) (gate payload.Gate, spent time.Duration, err error) {
-	begin := time.Now()
-	err = d.look(ctx, families[q.Kind], func(o *scene.Observation) {
-		gate = payload.Gate{Mean: o.GateMean, Shift: o.GateShift}
-	})
+	begin, looks := time.Now(), 0.0
+	for _, e := range d.awake() {
+		err = d.look(ctx, e, families[q.Kind], func(o *scene.Observation) {
+			looks++
+			gate.Mean += (o.GateMean - gate.Mean) / looks
+			gate.Shift += (o.GateShift - gate.Shift) / looks
+		})
+		if err != nil && !errors.Is(err, perception.ErrNoFrame) {
+			break
+		}
+	}
 	if errors.Is(err, perception.ErrNoFrame) {
-		err = errors.New(query.ReasonNothingYet)
+		err = nil
+		if looks == 0 {
+			err = errors.New(query.ReasonNothingYet)
+		}
 	}
 	spent = time.Since(begin)
 	d.meter.head.add(spent)
@@ -231,7 +242,9 @@ func (a *answerer) HandlePose(pose payload.Pose) {
 		odometry.Mono = monoOf(pose.Timestamp.Time)
 	}
 	odometry.Cov, _ = pose.PlanarCovariance()
-	a.d.calm.stir(odometry.Pose)
+	for _, e := range a.d.eyes {
+		e.calm.stir(odometry.Pose)
+	}
 	if err := a.d.locate(odometry); err != nil {
 		a.d.log.Debug("pose rejected", "err", err)
 	}

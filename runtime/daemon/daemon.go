@@ -18,7 +18,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"github.com/vega-edge/vegad/camera"
 	"github.com/vega-edge/vegad/models"
 	"github.com/vega-edge/vegad/models/store"
 	"github.com/vega-edge/vegad/runtime/command"
@@ -40,7 +39,7 @@ type Options struct {
 	Config  config.Config
 	Version string
 	Logger  *slog.Logger
-	// OnReady is called once, after the first frame of every camera has passed through the engine. May be nil.
+	// OnReady is called once, after the first frame of any camera has passed through the engine. May be nil.
 	OnReady func(Info)
 	// Reload reads the configuration again, for the command reload. May be nil: then keys and certificates are read only.
 	Reload func() (config.Config, error)
@@ -75,8 +74,8 @@ type daemon struct {
 	trial    bool         // the bundle has to prove itself
 	memory   *scene.Memory
 	lexicon  *query.Lexicon
-	capture  *camera.Capture
-	pipeline *perception.Pipeline
+	networks perception.Shared
+	eyes     []*eye // as configured; at least one
 	link     *link.Client
 	box      *outbox.Box
 	clock    *command.Clock
@@ -96,30 +95,22 @@ type daemon struct {
 	looked              chan struct{} // capacity 1: memory holds a new observation
 	suppressed          atomic.Uint64 // events beyond the limit on their rate
 	meter               meter
-	pace                pacer
-	calm                calm
 	condition           condition
 
 	obeyed  obedience
 	errands chan modelOrder // capacity 1: a bundle to try
 	leave   chan struct{}   // capacity 1: a restart was ordered
 	stopped atomic.Bool     // by a command: pictures are dropped
-	unseen  atomic.Uint64   // pictures dropped for that
-	rested  atomic.Uint64   // pictures that showed nothing new
 
 	frames       atomic.Uint64 // encoded
 	observations atomic.Uint64 // taken into memory
-	newest       uint64        // sequence of the newest of them; guarded by the pipeline
 	ready        atomic.Bool
 	abandoned    atomic.Bool // an engine is still being built while the process ends
 }
 
-// Run watches the configured camera and answers questions until ctx ends (nil), a film ends (nil), a restart is ordered
-// (nil), or something that cannot be repaired fails. Everything it started has ended when it returns.
+// Run watches the configured cameras and answers questions until ctx ends (nil), the last film ends (nil), a restart is
+// ordered (nil), or something that cannot be repaired fails. Everything it started has ended when it returns.
 func Run(ctx context.Context, o Options) (err error) {
-	if len(o.Config.Cameras) != 1 {
-		return fmt.Errorf("%d cameras are configured: this version watches exactly one", len(o.Config.Cameras))
-	}
 	d := &daemon{
 		o: o, cfg: o.Config, log: o.Logger, notify: systemd.NewNotifier(), started: time.Now(),
 		watches: watches{byID: make(map[string]*standing)}, looked: make(chan struct{}, 1),
@@ -154,8 +145,6 @@ func (d *daemon) setLimits() {
 	d.clients = newClients(l.MaxAskPerSecondPerClient)
 	d.eventBudget = newBudget(e.MaxPerSecond, eventBurst)
 	d.meter.last = d.started
-	d.pace.period = time.Duration(float64(time.Second) / d.cfg.Observe.RateHz)
-	d.calm.after = d.cfg.Observe.RestAfter
 }
 
 // FindBundle returns the folder of the configured bundle. A name is looked up in the configured folders, then in
@@ -171,22 +160,17 @@ func FindBundle(cfg config.Config) (string, error) {
 	return models.Find(cfg.Bundle, append(dirs, filepath.Join("models", "bundles")))
 }
 
-// open makes memory, camera and pipeline.
+// open makes memory and eyes.
 func (d *daemon) open() error {
 	if err := d.openMemory(); err != nil {
 		return err
 	}
 	d.recall()
-	cam, err := prepareCamera(d.cfg.Cameras[0])
-	if err != nil {
+	if err := d.openEyes(); err != nil {
 		return err
 	}
-	d.capture = camera.NewCapture(cam.capture(d.log.With("component", "camera", "camera", cam.name)))
-	if err := d.openPipeline(cam); err != nil {
-		return err
-	}
-	d.openRecorder(cam)
-	return d.openPage(cam)
+	d.openRecorder()
+	return d.openPage()
 }
 
 // openMemory makes an empty memory, and the words that questions about it may use.
@@ -201,15 +185,6 @@ func (d *daemon) openMemory() error {
 		return fmt.Errorf("making the scene memory: %w", err)
 	}
 	return nil
-}
-
-func (d *daemon) openPipeline(cam prepared) error {
-	var err error
-	d.pipeline, err = perception.New(perception.Config{
-		Manifest: &d.bundle.Manifest, Graph: func(name string) perception.Graph { return d.engine.Graph(name) },
-		Camera: cam.name, Calibration: cam.calibration, AssumedHFOV: cam.assumed, Mount: cam.mount,
-	})
-	return err
 }
 
 func priors(m *models.Manifest) []scene.SizePrior {
@@ -252,7 +227,6 @@ func (d *daemon) serve(ctx context.Context) (err error) {
 	defer func() { err = errors.Join(err, stopRecorder()) }()
 	d.announce()
 	group, inner := errgroup.WithContext(ctx)
-	group.Go(func() error { return d.film(inner) })
 	group.Go(func() error { return d.watch(inner, url) })
 	group.Go(func() error { return d.tell(inner) })
 	group.Go(func() error { return d.mind(inner) })
@@ -274,24 +248,12 @@ func (d *daemon) serve(ctx context.Context) (err error) {
 	return err
 }
 
-// errEnded stops the group when a film has ended.
+// errEnded stops the group when the last film has ended.
 var errEnded = errors.New("the film has ended")
 
-func (d *daemon) film(ctx context.Context) error {
-	if err := d.capture.Run(ctx); err != nil {
-		return fmt.Errorf("watching camera %s: %w", d.cfg.Cameras[0].Name, err)
-	}
-	return nil
-}
-
-// pet feeds systemd's watchdog while frames advance; attempts to get a lost camera back count as well, for a restart
-// would not plug it in, and so do black pictures.
+// pet feeds systemd's watchdog while all eyes move on.
 func (d *daemon) pet(ctx context.Context) error {
-	w, err := systemd.NewWatchdog(d.notify, func() uint64 {
-		s := d.capture.Stats()
-		passed := d.frames.Load() + d.unseen.Load() + d.rested.Load()
-		return passed + s.Errors + s.Stalls + s.Reconnects + s.Withheld + s.Freezes + s.WrongSizes
-	}, d.log)
+	w, err := systemd.NewWatchdog(d.notify, d.progress(), d.log)
 	if err != nil {
 		return err
 	}

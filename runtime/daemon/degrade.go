@@ -50,7 +50,7 @@ func (d *daemon) mind(ctx context.Context) error {
 // weigh decides on the step.
 func (d *daemon) weigh(reader *health.Reader, governor *health.Governor, now time.Time) {
 	reading := reader.Read()
-	pressure := health.Pressure{Throttled: reading.Throttled(), Missed: d.pace.missed()}
+	pressure := health.Pressure{Throttled: reading.Throttled(), Missed: d.missed()}
 	pressure.Headroom, pressure.Zone = reading.Headroom()
 	changed := governor.Decide(now, pressure)
 	step, reason := governor.Step()
@@ -64,7 +64,9 @@ func (d *daemon) weigh(reader *health.Reader, governor *health.Governor, now tim
 	if !changed {
 		return
 	}
-	d.pace.take(step)
+	for _, e := range d.eyes {
+		e.pace.take(step)
+	}
 	d.log.Info("step of work", "step", step.String(), "reason", reason)
 	networks := d.engine.Report()
 	status := "watching with " + string(networks.Provider) + " " + string(networks.Precision)
@@ -74,8 +76,17 @@ func (d *daemon) weigh(reader *health.Reader, governor *health.Governor, now tim
 	d.say(d.notify.Status(status))
 }
 
-// step is the word for messages.
-func (d *daemon) step() payload.WorkStep { return payload.WorkStep(d.pace.now().String()) }
+// missed is the share of late observations through the eye that fares worst.
+func (d *daemon) missed() float64 {
+	worst := 0.0
+	for _, e := range d.eyes {
+		worst = max(worst, e.pace.missed())
+	}
+	return worst
+}
+
+// step is the word for messages. All eyes keep the same.
+func (d *daemon) step() payload.WorkStep { return payload.WorkStep(d.eyes[0].pace.now().String()) }
 
 // deviceOf converts a reading.
 func deviceOf(r *health.Reading) *payload.Device {

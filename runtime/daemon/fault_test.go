@@ -68,9 +68,13 @@ func TestWhatCannotBeRepairedEndsTheDaemon(t *testing.T) {
 			func(c *config.Config) { c.Cameras[0].URI = noFilm + "?loop=1&pace=off" },
 			[]string{"camera front", noFilm, "pace=off"},
 		},
-		"two cameras": {
-			func(c *config.Config) { c.Cameras = append(c.Cameras, c.Cameras[0]) },
-			[]string{"2 cameras", "exactly one"},
+		"one of two films without a pace": {
+			func(c *config.Config) {
+				second := c.Cameras[0]
+				second.Name, second.URI = "rear", noFilm+"?pace=off"
+				c.Cameras = append(c.Cameras, second)
+			},
+			[]string{"camera rear", "pace=off", "one camera"},
 		},
 		"missing bundle": {
 			func(c *config.Config) { c.Bundle = "nosuch" },

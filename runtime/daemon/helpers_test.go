@@ -123,6 +123,7 @@ type robot struct {
 
 	mu     sync.Mutex
 	frames []uint64
+	from   map[string]int // how many frames of each camera
 }
 
 // launch starts a daemon and returns at once. It is stopped when the test ends.
@@ -137,6 +138,7 @@ func launchWith(t *testing.T, o daemon.Options) *robot {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	r := &robot{
 		t: t, journal: &journal{}, ready: make(chan daemon.Info, 2), done: make(chan struct{}), cancel: cancel,
+		from: make(map[string]int),
 	}
 	o.Version, o.Logger, o.OnFrame = "test", slog.New(r.journal), r.note
 	o.OnReady = func(i daemon.Info) { r.ready <- i }
@@ -156,10 +158,18 @@ func launchWith(t *testing.T, o daemon.Options) *robot {
 	return r
 }
 
-func (r *robot) note(_ string, seq uint64, _ time.Time) {
+func (r *robot) note(camera string, seq uint64, _ time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.frames = append(r.frames, seq)
+	r.from[camera]++
+}
+
+// seenBy is how many frames of a camera have passed.
+func (r *robot) seenBy(camera string) int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.from[camera]
 }
 
 // start is launch and the wait until it watches.

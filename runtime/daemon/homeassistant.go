@@ -84,7 +84,7 @@ func (d *daemon) tellHome(ctx context.Context, topic, former string) error {
 	m := &d.bundle.Manifest
 	data, err := homeassistant.Announce(homeassistant.Robot{
 		Prefix: d.cfg.Broker.Prefix, Manufacturer: d.cfg.Identity.Manufacturer, Serial: d.cfg.Identity.SerialNumber,
-		Version: d.o.Version, Bundle: m.Name + " " + m.Version, Cameras: []string{d.cfg.Cameras[0].Name},
+		Version: d.o.Version, Bundle: m.Name + " " + m.Version, Cameras: d.names(),
 	})
 	if err != nil {
 		return err

@@ -37,7 +37,7 @@ func (d *daemon) keepLog() {
 }
 
 // openPage prepares the page; without one d.page stays nil, which shows nothing.
-func (d *daemon) openPage(cam prepared) error {
+func (d *daemon) openPage() error {
 	c := d.cfg.Dashboard
 	if !c.Served() {
 		return nil
@@ -54,7 +54,7 @@ func (d *daemon) openPage(cam prepared) error {
 	if err != nil {
 		return err
 	}
-	m := &d.bundle.Manifest
+	m, first := &d.bundle.Manifest, d.eyes[0]
 	var recorder dashboard.Recorder
 	if d.record != nil {
 		recorder = d.record
@@ -65,12 +65,12 @@ func (d *daemon) openPage(cam prepared) error {
 		Logger: d.log,
 		About: dashboard.About{
 			Version: d.o.Version, Manufacturer: d.cfg.Identity.Manufacturer, Serial: d.cfg.Identity.SerialNumber,
-			Camera: cam.name, Calibrated: d.pipeline.Calibrated(), Bundle: m.Name + " " + m.Version,
+			Camera: first.name, Calibrated: first.pipeline.Calibrated(), Bundle: m.Name + " " + m.Version,
 			Labels: m.Labels, Colors: m.Colors, Kinds: questionKinds(),
 		},
 		Eye: dashboard.Eye{
 			View:        camera.Canonical{Width: m.View.Width, Height: m.View.Height, HFOV: m.View.HFOVRad},
-			Calibration: cam.calibration, AssumedHFOV: cam.assumed, Mount: cam.mount,
+			Calibration: first.calibration, AssumedHFOV: first.assumed, Mount: first.mount,
 		},
 	})
 	return err
@@ -137,7 +137,7 @@ func (w *watches) belongs(id, client string) bool {
 // Map hands out what the networks made of the newest frames. The gate is given as the share of meaning, whatever the
 // bundle multiplies with it.
 func (s shown) Map(stream dashboard.Stream, buffer []float32) (dashboard.Map, error) {
-	m, err := s.d.pipeline.Map(perception.Stream(stream), buffer)
+	m, err := s.d.eyes[0].pipeline.Map(perception.Stream(stream), buffer)
 	if err == nil && stream == dashboard.Gate && s.d.bundle.Manifest.Fusion.GatePolarity != "semantic" {
 		for i, v := range m.Values {
 			m.Values[i] = 1 - v
@@ -152,7 +152,7 @@ func (s shown) Map(stream dashboard.Stream, buffer []float32) (dashboard.Map, er
 func (s shown) Report() dashboard.Report {
 	d := s.d
 	state, l := d.fullState()
-	t := d.pipeline.Timing()
+	t := d.eyes[0].pipeline.Timing()
 	temperatures, powers := vitals(state.Device)
 	return dashboard.Report{
 		State: state, Broker: d.link.Broker().Redacted(), Connected: l.Connected, LinkError: l.LastError,

@@ -32,8 +32,8 @@ type journal struct {
 }
 
 // openRecorder prepares recordings, if there is a folder for them. The first checkpoint is the memory before the first
-// picture.
-func (d *daemon) openRecorder(cam prepared) {
+// picture. A recording holds one camera: with several there is none.
+func (d *daemon) openRecorder() {
 	c := d.cfg.Record
 	dir := string(c.Dir)
 	if state := stateFolder(); dir == "" && state != "" {
@@ -42,10 +42,14 @@ func (d *daemon) openRecorder(cam prepared) {
 	if dir == "" {
 		return
 	}
+	if len(d.eyes) > 1 {
+		d.log.Warn("nothing can be recorded: a recording holds one camera", "cameras", len(d.eyes))
+		return
+	}
 	d.record = record.New(record.Config{
 		Dir: dir, Always: c.When == "always", MaxBytes: int64(c.MaxBytes), MaxAge: c.MaxAge, MaxKept: int64(c.MaxKept),
 		Before: c.Before, After: c.After, Lossy: c.Pictures == "jpeg", Logger: d.log,
-		Head: func() record.Head { return d.head(cam) },
+		Head: func() record.Head { return d.head(d.eyes[0]) },
 	})
 	d.record.Checkpoint(camera.Now(), &record.Checkpoint{Memory: d.memory.Checkpoint()})
 }
@@ -66,7 +70,7 @@ func (d *daemon) startRecorder(ctx context.Context) (stop func() error) {
 }
 
 // head says who records, and with what.
-func (d *daemon) head(cam prepared) record.Head {
+func (d *daemon) head(cam *eye) record.Head {
 	m, r := &d.bundle.Manifest, d.engine.Report()
 	return record.Head{
 		Version: d.o.Version, Manufacturer: d.cfg.Identity.Manufacturer, SerialNumber: d.cfg.Identity.SerialNumber,
@@ -101,7 +105,7 @@ func shownConfig(cfg config.Config) json.RawMessage {
 }
 
 // learn takes an observation into memory, if it is offered, and writes it down.
-func (d *daemon) learn(o *scene.Observation, family perception.Family, offered bool) error {
+func (d *daemon) learn(e *eye, o *scene.Observation, family perception.Family, offered bool) error {
 	d.journal.mu.Lock()
 	defer d.journal.mu.Unlock()
 	if d.record.On() {
@@ -114,7 +118,7 @@ func (d *daemon) learn(o *scene.Observation, family perception.Family, offered b
 		return err
 	}
 	if family == perception.Observe && d.record.Due() { // then the gate's mean is that of rest
-		d.journal.held = d.pipeline.Held(d.journal.held)
+		d.journal.held = e.pipeline.Held(d.journal.held)
 		d.record.Checkpoint(o.Mono, &record.Checkpoint{
 			Seq: o.Seq, Ring: append([]uint64(nil), d.journal.held...), Rest: o.GateMean, Memory: d.memory.Checkpoint(),
 		})
@@ -166,11 +170,11 @@ func (g glance) execute(q query.Query) query.Answer {
 }
 
 // noteFeatures writes down digests of what the encoders made of a picture.
-func (d *daemon) noteFeatures(seq uint64, mono time.Duration) {
+func (d *daemon) noteFeatures(e *eye, seq uint64, mono time.Duration) {
 	if !d.record.On() {
 		return
 	}
-	d.pipeline.Features(func(geometry, semantic []float32) {
+	e.pipeline.Features(func(geometry, semantic []float32) {
 		d.record.Put(record.FeaturesKind, mono, record.Features{
 			Seq: seq, Geometry: record.Digest(geometry), Semantic: record.Digest(semantic),
 		})

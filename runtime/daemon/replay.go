@@ -119,6 +119,7 @@ func Replay(ctx context.Context, o ReplayOptions) (out Replayed, err error) {
 // player tells a recording again. It is a daemon whose camera, clients and clock are the recording.
 type player struct {
 	d       *daemon
+	eye     *eye
 	unpack  *record.Unpacker
 	out     Replayed
 	pending []*record.Picture          // that no observation has needed yet
@@ -135,9 +136,10 @@ func newPlayer(d *daemon, head record.Head) (*player, error) {
 		return nil, err
 	}
 	c := head.Camera
-	if err := d.openPipeline(prepared{
+	eye, err := d.newEye(prepared{
 		name: c.Name, calibration: c.Lens(), assumed: c.AssumedHFOV, mount: camera.Mount(c.Mount),
-	}); err != nil {
+	})
+	if err != nil {
 		return nil, err
 	}
 	unpack, err := record.NewUnpacker()
@@ -146,7 +148,7 @@ func newPlayer(d *daemon, head record.Head) (*player, error) {
 	}
 	m, r := &d.bundle.Manifest, d.engine.Report()
 	return &player{
-		d: d, unpack: unpack, first: -1, digests: make(map[uint64]record.Features), glances: make(map[uint64]glance),
+		d: d, eye: eye, unpack: unpack, first: -1, digests: make(map[uint64]record.Features), glances: make(map[uint64]glance),
 		out: Replayed{Then: head, Notes: []string{}, Differences: []Difference{}, Now: Ran{
 			Version: d.o.Version, Bundle: m.Name + " " + m.Version, BundleDigest: d.bundle.Digest(),
 			Provider: string(r.Provider), Precision: string(r.Precision),
@@ -264,10 +266,10 @@ func (p *player) feed(ctx context.Context, upTo uint64) error {
 			Seq: pic.Seq, Mono: pic.Mono, Wall: pic.Wall, Width: pic.Width, Height: pic.Height, Stride: 3 * pic.Width,
 			Format: pic.Format, Pix: pic.Pix,
 		}
-		if err := p.d.pipeline.Frame(ctx, f); err != nil {
+		if err := p.eye.pipeline.Frame(ctx, f); err != nil {
 			return err
 		}
-		p.d.pipeline.Features(func(geometry, semantic []float32) {
+		p.eye.pipeline.Features(func(geometry, semantic []float32) {
 			p.digests[pic.Seq] = record.Features{
 				Seq: pic.Seq, Geometry: record.Digest(geometry), Semantic: record.Digest(semantic),
 			}
@@ -308,13 +310,13 @@ func (p *player) checkpoint(ctx context.Context, rec record.Record) error {
 		p.out.Memories.count(bytes.Equal(p.d.memory.Checkpoint(), c.Memory))
 		return nil
 	}
-	if p.held = p.d.pipeline.Held(p.held); !slices.Equal(p.held, c.Ring) {
+	if p.held = p.eye.pipeline.Held(p.held); !slices.Equal(p.held, c.Ring) {
 		return nil
 	}
 	if err := p.d.memory.Resume(c.Memory); err != nil {
 		p.note("the memory begins empty: %v", err)
 	}
-	p.d.pipeline.Resume(c.Rest, resumed(c, rec))
+	p.eye.pipeline.Resume(c.Rest, resumed(c, rec))
 	if p.telling = true; p.out.Begins == 0 {
 		p.out.Begins = rec.Mono - p.first
 	}
@@ -338,7 +340,7 @@ func (p *player) observe(ctx context.Context, rec record.Record) error {
 	if err := p.feed(ctx, then.Seq); err != nil || !p.telling {
 		return err
 	}
-	return p.d.pipeline.Observe(ctx, perception.Family(then.Family), func(o *scene.Observation) bool {
+	return p.eye.pipeline.Observe(ctx, perception.Family(then.Family), func(o *scene.Observation) bool {
 		now, err := json.Marshal(record.NewObservation(o, then.Family, then.Offered))
 		p.out.Observations.count(err == nil && bytes.Equal(now, rec.Data))
 		return then.Offered && p.d.memory.Observe(o) == nil

@@ -2,6 +2,7 @@ package daemon
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"reflect"
 	"time"
@@ -27,7 +28,6 @@ func (d *daemon) announce() {
 		VegadVersion: d.o.Version, Bundle: payload.Bundle{Name: m.Name, Version: m.Version, Digests: digests},
 		Provider: string(d.engine.Report().Provider), Precision: string(d.engine.Report().Precision), Kinds: questionKinds(),
 		Labels: m.Labels, Colors: m.Colors,
-		Cameras: []payload.FactsheetCamera{{Name: d.cfg.Cameras[0].Name, Calibrated: d.pipeline.Calibrated()}},
 		Limits: payload.Limits{
 			MaxMessageBytes: int(d.cfg.Limits.MaxPayload), MaxDepth: payload.MaxDepth,
 			MaxQuestionRunes: payload.MaxQuestionRunes, MaxDeadlineMs: payload.MaxDeadlineMs, AskQueue: link.AskQueue,
@@ -35,6 +35,9 @@ func (d *daemon) announce() {
 		Rates: payload.Rates{
 			ObservationHz: d.cfg.Observe.RateHz, SceneHz: d.cfg.Scene.RateHz, StateMaxSeconds: stateEvery.Seconds(),
 		},
+	}
+	for _, e := range d.eyes {
+		sheet.Cameras = append(sheet.Cameras, payload.FactsheetCamera{Name: e.name, Calibrated: e.pipeline.Calibrated()})
 	}
 	if err := d.link.PublishFactsheet(sheet); err != nil {
 		d.log.Warn("factsheet not sent", "err", err)
@@ -94,25 +97,28 @@ var cameraStates = map[camera.State]string{
 
 // state describes the daemon at this moment.
 func (d *daemon) state() payload.State {
-	c := d.capture.Stats()
 	up := time.Since(d.started).Seconds()
 	reason, _, device := d.condition.read()
 	snap := d.memory.Snapshot()
 	s := payload.State{
 		Health: payload.HealthOK, Step: d.step(), StepReason: reason, Device: device, UptimeSeconds: math.Round(up*10) / 10,
 		ObservationRateHz: math.Round(float64(d.observations.Load())/max(up, 1)*100) / 100,
-		Cameras: []payload.CameraState{{
-			Name: d.cfg.Cameras[0].Name, State: cameraStates[c.State], FPS: math.Round(c.FPS*10) / 10, Skipped: c.Skipped,
-			Reconnects: c.Reconnects, Withheld: c.Withheld, Faults: faults(c), LastError: c.LastError,
-		}},
-		PoseSource: string(snap.PoseSource), Position: position(snap),
+		PoseSource:        string(snap.PoseSource), Position: position(snap),
 	}
 	d.describe(&s.Runtime)
-	s.Errors = append(d.errors(c, s.StepReason), d.insecurities()...)
+	s.Errors = []payload.Error{}
+	trouble := false
+	for i, e := range d.eyes {
+		c := e.capture.Stats()
+		s.Cameras = append(s.Cameras, e.state(&c))
+		s.Errors = append(s.Errors, e.errors(i, &c)...)
+		trouble = trouble || cameraHints[c.State] != ""
+	}
+	s.Errors = append(append(s.Errors, d.errors(s.StepReason)...), d.insecurities()...)
 	switch {
 	case !d.ready.Load():
 		s.Health = payload.HealthStarting
-	case d.stopped.Load(), d.box.Stats().Failure != "", s.Runtime.Degraded, cameraHints[c.State] != "",
+	case d.stopped.Load(), d.box.Stats().Failure != "", s.Runtime.Degraded, trouble,
 		s.Step != payload.StepFull:
 		s.Health = payload.HealthDegraded
 	}
@@ -129,7 +135,15 @@ func position(s *scene.Snapshot) *payload.Position {
 	}
 }
 
-func faults(c camera.CaptureStats) payload.CameraFaults {
+// state says how the camera does.
+func (e *eye) state(c *camera.CaptureStats) payload.CameraState {
+	return payload.CameraState{
+		Name: e.name, State: cameraStates[c.State], FPS: math.Round(c.FPS*10) / 10, Skipped: c.Skipped,
+		Reconnects: c.Reconnects, Withheld: c.Withheld, Faults: faults(c), LastError: c.LastError,
+	}
+}
+
+func faults(c *camera.CaptureStats) payload.CameraFaults {
 	return payload.CameraFaults{
 		Lost: c.Errors, Stalled: c.Stalls, Frozen: c.Freezes, WrongSize: c.WrongSizes, Black: c.Blackouts, Blurred: c.Blurs,
 		Damaged: c.Damaged, ClockJumps: c.ClockJumps,
@@ -141,26 +155,39 @@ var cameraHints = map[camera.State]string{
 	camera.StateStalled: "vegad keeps trying; look at cable and power, or at the address with vegad cameras probe",
 	camera.StateLost:    "vegad keeps trying; look at cable and power, or at the address with vegad cameras probe",
 	camera.StateFrozen: "vegad opens it again until its picture changes; a picture that is meant to stand still needs " +
-		"cameras[0].freezeAfter: 0s",
+		"freezeAfter: 0s",
 	camera.StateWrongSize: "set the camera to the size it was calibrated at, or calibrate it anew",
 	camera.StateBlack:     "take the cap or dirt off the lens, or turn the light on",
 	camera.StateBlurred:   "clean the lens or focus it; intervals may be too narrow meanwhile",
 }
 
-// errors lists what is wrong now.
-func (d *daemon) errors(c camera.CaptureStats, stepReason string) []payload.Error {
-	out := []payload.Error{}
-	name := d.cfg.Cameras[0].Name
+// errors lists what is wrong with the camera, which is the place'th of the configuration.
+func (e *eye) errors(place int, c *camera.CaptureStats) []payload.Error {
+	var out []payload.Error
+	reference := []payload.ErrorReference{{ReferenceKey: "camera", ReferenceValue: e.name}}
 	if hint := cameraHints[c.State]; hint != "" {
 		level := payload.LevelCritical
 		if c.State == camera.StateBlurred {
 			level = payload.LevelWarning
 		}
 		out = append(out, payload.Error{
-			ErrorType: "camera", ErrorLevel: level, ErrorDescription: "camera " + name + ": " + c.LastError, ErrorHint: hint,
-			ErrorReferences: []payload.ErrorReference{{ReferenceKey: "camera", ReferenceValue: name}},
+			ErrorType: "camera", ErrorLevel: level, ErrorDescription: "camera " + e.name + ": " + c.LastError,
+			ErrorHint: hint, ErrorReferences: reference,
 		})
 	}
+	if !e.pipeline.Calibrated() {
+		out = append(out, payload.Error{
+			ErrorType: "calibration", ErrorLevel: payload.LevelWarning, ErrorReferences: reference,
+			ErrorDescription: "camera " + e.name + " has no calibration: a field of view is assumed and intervals are wider",
+			ErrorHint:        fmt.Sprintf("set cameras[%d].calibration", place),
+		})
+	}
+	return out
+}
+
+// errors lists what else is wrong now.
+func (d *daemon) errors(stepReason string) []payload.Error {
+	var out []payload.Error
 	if step := d.step(); step != payload.StepFull {
 		out = append(out, payload.Error{
 			ErrorType: "load", ErrorLevel: payload.LevelWarning, ErrorDescription: string(step) + ": " + stepReason,
@@ -184,14 +211,6 @@ func (d *daemon) errors(c camera.CaptureStats, stepReason string) []payload.Erro
 		out = append(out, payload.Error{
 			ErrorType: "recording", ErrorLevel: payload.LevelWarning, ErrorDescription: failure,
 			ErrorHint: "make room on the disk, or let vegad write its folder of recordings",
-		})
-	}
-	if !d.pipeline.Calibrated() {
-		out = append(out, payload.Error{
-			ErrorType: "calibration", ErrorLevel: payload.LevelWarning,
-			ErrorDescription: "camera " + name + " has no calibration: a field of view is assumed and intervals are wider",
-			ErrorHint:        "set cameras[0].calibration",
-			ErrorReferences:  []payload.ErrorReference{{ReferenceKey: "camera", ReferenceValue: name}},
 		})
 	}
 	return out

@@ -109,15 +109,20 @@ func (m *meter) counted(status payload.Status) {
 func (d *daemon) publishStats(now time.Time) {
 	m := &d.meter
 	period := now.Sub(m.last).Seconds()
-	c, l, o := d.capture.Stats(), d.link.Stats(), d.box.Stats()
+	l, o := d.link.Stats(), d.box.Stats()
+	var skipped, reconnects uint64
+	for _, e := range d.eyes {
+		c := e.capture.Stats()
+		skipped, reconnects = skipped+c.Skipped, reconnects+c.Reconnects
+	}
 	frames, looks := d.frames.Load(), d.observations.Load()
 	suppressed := d.suppressed.Load()
 	_, steps, device := d.condition.read()
 	asked, obeyed := m.asked(), d.obeyed.read()
 	s := payload.Stats{
 		PeriodSeconds: round(period), FrameHz: round(float64(frames-m.frames) / period),
-		ObservationHz: round(float64(looks-m.looks) / period), Skipped: c.Skipped - m.skipped,
-		CameraReconnects: m.camera.grown(now, c.Reconnects),
+		ObservationHz: round(float64(looks-m.looks) / period), Skipped: skipped - m.skipped,
+		CameraReconnects: m.camera.grown(now, reconnects),
 		BrokerReconnects: m.broker.grown(now, max(l.Connections, 1)-1),
 		EventsSuppressed: suppressed - m.suppressed, StandingQuestions: d.watches.count(),
 		Questions: payload.Asked{
@@ -136,7 +141,7 @@ func (d *daemon) publishStats(now time.Time) {
 			s.Stages = append(s.Stages, stage)
 		}
 	}
-	m.last, m.frames, m.looks, m.skipped, m.suppressed = now, frames, looks, c.Skipped, suppressed
+	m.last, m.frames, m.looks, m.skipped, m.suppressed = now, frames, looks, skipped, suppressed
 	m.written, m.commits, m.steps = o.Written, o.Commits, steps
 	m.questions, m.commands = asked, obeyed
 	if err := d.link.PublishStats(s); err != nil {

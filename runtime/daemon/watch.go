@@ -12,78 +12,87 @@ import (
 	"github.com/vega-edge/vegad/runtime/scene"
 )
 
-// watch passes every frame through the encoders and observes at the configured rate, as far as the step of work
-// allows, until the film or ctx ends.
-func (d *daemon) watch(ctx context.Context, url string) error {
+// follow passes every frame of an eye through the encoders and observes at the configured rate, as far as the step of
+// work allows, until the film or ctx ends.
+func (d *daemon) follow(ctx context.Context, e *eye, url string) error {
 	for {
-		f, err := d.capture.Next(ctx)
+		f, err := e.capture.Next(ctx)
 		if errors.Is(err, io.EOF) {
 			return errEnded
 		}
 		if err != nil {
-			return fmt.Errorf("watching camera %s: %w", d.cfg.Cameras[0].Name, err)
+			return err
 		}
 		if d.stopped.Load() {
 			f.Release()
-			d.unseen.Add(1)
+			e.passed.Add(1)
 			continue
 		}
 		// What is recorded can be told again only if every picture that the networks saw is recorded too.
-		if !d.record.On() && d.calm.rests(f) && d.pipeline.Repeat(f) {
-			d.rested.Add(1)
-			d.page.Frame(f)
+		if !d.record.On() && e.calm.rests(f) && e.pipeline.Repeat(f) {
+			d.show(e, f)
 			f.Release()
+			e.passed.Add(1)
 			continue
 		}
 		seq, mono, wall := f.Seq, f.Mono, f.Wall
-		if !d.pace.encode(mono, !d.ready.Load()) {
+		if !e.pace.encode(mono, !e.begun) {
 			f.Release()
 			continue
 		}
 		begin := time.Now()
 		d.record.Picture(f) // before it is encoded, and so before any observation that rests on it
-		err = d.pipeline.Frame(ctx, f)
-		d.page.Frame(f)
+		err = e.pipeline.Frame(ctx, f)
+		d.show(e, f)
 		f.Release()
 		if err != nil {
 			return err
 		}
 		d.meter.encode.add(time.Since(begin))
-		d.noteFeatures(seq, mono)
+		d.noteFeatures(e, seq, mono)
 		d.frames.Add(1)
-		if d.pace.observe(mono, !d.ready.Load(), d.capture.Stats().Skipped) {
-			if err := d.observe(ctx, perception.Observe); err != nil {
+		e.passed.Add(1)
+		if e.pace.observe(mono, !e.begun, e.capture.Stats().Skipped) {
+			if err := d.observe(ctx, e); err != nil {
 				return err
 			}
+			e.begun = true
 			d.first(url)
 		}
 		if d.o.OnFrame != nil {
-			d.o.OnFrame(d.cfg.Cameras[0].Name, seq, wall)
+			d.o.OnFrame(e.name, seq, wall)
 		}
 	}
 }
 
-// observe takes one observation, conditioned on the family, into memory. One that is no newer than what memory holds
-// only tells its gate.
-func (d *daemon) observe(ctx context.Context, family perception.Family) error {
-	begin := time.Now()
-	defer func() { d.meter.observe.add(time.Since(begin)) }()
-	return d.look(ctx, family, nil)
+// show hands a picture to the page, which shows the first camera.
+func (d *daemon) show(e *eye, f *camera.Frame) {
+	if e == d.eyes[0] {
+		d.page.Frame(f)
+	}
 }
 
-// look observes and also hands the observation to use, which may be nil.
-func (d *daemon) look(ctx context.Context, family perception.Family, use func(*scene.Observation)) error {
+// observe takes one observation into memory.
+func (d *daemon) observe(ctx context.Context, e *eye) error {
+	begin := time.Now()
+	defer func() { d.meter.observe.add(time.Since(begin)) }()
+	return d.look(ctx, e, perception.Observe, nil)
+}
+
+// look observes through an eye, conditioned on the family, and also hands the observation to use, which may be nil. One
+// that is no newer than what memory holds only tells its gate.
+func (d *daemon) look(ctx context.Context, e *eye, family perception.Family, use func(*scene.Observation)) error {
 	var rejected error
-	err := d.pipeline.Observe(ctx, family, func(o *scene.Observation) bool {
+	err := e.pipeline.Observe(ctx, family, func(o *scene.Observation) bool {
 		if use != nil {
 			use(o)
 		}
 		// A stopped capture must not fill a memory that was emptied.
-		offered := o.Seq != d.newest && !d.stopped.Load()
-		if rejected = d.learn(o, family, offered); rejected != nil || !offered {
+		offered := o.Seq != e.newest && !d.stopped.Load()
+		if rejected = d.learn(e, o, family, offered); rejected != nil || !offered {
 			return false
 		}
-		d.newest = o.Seq
+		e.newest = o.Seq
 		d.observations.Add(1)
 		d.page.Observed()
 		select {
