@@ -19,6 +19,7 @@ import (
 // nothing else: what befalls one camera is no matter of the others.
 type eye struct {
 	prepared
+	place    int // in the configuration
 	capture  *camera.Capture
 	pipeline *perception.Pipeline
 	pace     pacer
@@ -31,7 +32,7 @@ type eye struct {
 
 // openEyes prepares all cameras.
 func (d *daemon) openEyes() error {
-	for _, c := range d.cfg.Cameras {
+	for i, c := range d.cfg.Cameras {
 		cam, err := prepareCamera(c)
 		if err == nil && len(d.cfg.Cameras) > 1 && !cam.uri.Paced {
 			err = fmt.Errorf("camera %s: pace=off is for one camera alone: its film runs ahead of the others", c.Name)
@@ -43,6 +44,7 @@ func (d *daemon) openEyes() error {
 		if err != nil {
 			return err
 		}
+		e.place = i
 		e.capture = camera.NewCapture(cam.capture(d.log.With("component", "camera", "camera", cam.name)))
 		d.eyes = append(d.eyes, e)
 	}

@@ -54,7 +54,7 @@ func (d *daemon) openPage() error {
 	if err != nil {
 		return err
 	}
-	m, first := &d.bundle.Manifest, d.eyes[0]
+	m := &d.bundle.Manifest
 	var recorder dashboard.Recorder
 	if d.record != nil {
 		recorder = d.record
@@ -65,15 +65,25 @@ func (d *daemon) openPage() error {
 		Logger: d.log,
 		About: dashboard.About{
 			Version: d.o.Version, Manufacturer: d.cfg.Identity.Manufacturer, Serial: d.cfg.Identity.SerialNumber,
-			Camera: first.name, Calibrated: first.pipeline.Calibrated(), Bundle: m.Name + " " + m.Version,
-			Labels: m.Labels, Colors: m.Colors, Kinds: questionKinds(),
+			Bundle: m.Name + " " + m.Version, Labels: m.Labels, Colors: m.Colors, Kinds: questionKinds(),
 		},
-		Eye: dashboard.Eye{
-			View:        camera.Canonical{Width: m.View.Width, Height: m.View.Height, HFOV: m.View.HFOVRad},
-			Calibration: first.calibration, AssumedHFOV: first.assumed, Mount: first.mount,
-		},
+		Eyes: d.shownEyes(),
 	})
 	return err
+}
+
+// shownEyes are the cameras as the page draws them.
+func (d *daemon) shownEyes() []dashboard.Eye {
+	v := d.bundle.Manifest.View
+	out := make([]dashboard.Eye, len(d.eyes))
+	for i, e := range d.eyes {
+		out[i] = dashboard.Eye{
+			Name: e.name, Calibrated: e.pipeline.Calibrated(),
+			View:        camera.Canonical{Width: v.Width, Height: v.Height, HFOV: v.HFOVRad},
+			Calibration: e.calibration, AssumedHFOV: e.assumed, Mount: e.mount,
+		}
+	}
+	return out
 }
 
 // questionKinds lists what can be asked, in the words of the contract.
@@ -136,8 +146,8 @@ func (w *watches) belongs(id, client string) bool {
 
 // Map hands out what the networks made of the newest frames. The gate is given as the share of meaning, whatever the
 // bundle multiplies with it.
-func (s shown) Map(stream dashboard.Stream, buffer []float32) (dashboard.Map, error) {
-	m, err := s.d.eyes[0].pipeline.Map(perception.Stream(stream), buffer)
+func (s shown) Map(camera int, stream dashboard.Stream, buffer []float32) (dashboard.Map, error) {
+	m, err := s.d.eyes[camera].pipeline.Map(perception.Stream(stream), buffer)
 	if err == nil && stream == dashboard.Gate && s.d.bundle.Manifest.Fusion.GatePolarity != "semantic" {
 		for i, v := range m.Values {
 			m.Values[i] = 1 - v

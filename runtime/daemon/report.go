@@ -108,10 +108,10 @@ func (d *daemon) state() payload.State {
 	d.describe(&s.Runtime)
 	s.Errors = []payload.Error{}
 	trouble := false
-	for i, e := range d.eyes {
+	for _, e := range d.eyes {
 		c := e.capture.Stats()
 		s.Cameras = append(s.Cameras, e.state(&c))
-		s.Errors = append(s.Errors, e.errors(i, &c)...)
+		s.Errors = append(s.Errors, e.errors(&c)...)
 		trouble = trouble || cameraHints[c.State] != ""
 	}
 	s.Errors = append(append(s.Errors, d.errors(s.StepReason)...), d.insecurities()...)
@@ -161,8 +161,8 @@ var cameraHints = map[camera.State]string{
 	camera.StateBlurred:   "clean the lens or focus it; intervals may be too narrow meanwhile",
 }
 
-// errors lists what is wrong with the camera, which is the place'th of the configuration.
-func (e *eye) errors(place int, c *camera.CaptureStats) []payload.Error {
+// errors lists what is wrong with the camera.
+func (e *eye) errors(c *camera.CaptureStats) []payload.Error {
 	var out []payload.Error
 	reference := []payload.ErrorReference{{ReferenceKey: "camera", ReferenceValue: e.name}}
 	if hint := cameraHints[c.State]; hint != "" {
@@ -179,7 +179,7 @@ func (e *eye) errors(place int, c *camera.CaptureStats) []payload.Error {
 		out = append(out, payload.Error{
 			ErrorType: "calibration", ErrorLevel: payload.LevelWarning, ErrorReferences: reference,
 			ErrorDescription: "camera " + e.name + " has no calibration: a field of view is assumed and intervals are wider",
-			ErrorHint:        fmt.Sprintf("set cameras[%d].calibration", place),
+			ErrorHint:        fmt.Sprintf("set cameras[%d].calibration", e.place),
 		})
 	}
 	return out

@@ -30,7 +30,7 @@ func (d *daemon) follow(ctx context.Context, e *eye, url string) error {
 		}
 		// What is recorded can be told again only if every picture that the networks saw is recorded too.
 		if !d.record.On() && e.calm.rests(f) && e.pipeline.Repeat(f) {
-			d.show(e, f)
+			d.page.Frame(e.place, f)
 			f.Release()
 			e.passed.Add(1)
 			continue
@@ -43,7 +43,7 @@ func (d *daemon) follow(ctx context.Context, e *eye, url string) error {
 		begin := time.Now()
 		d.record.Picture(f) // before it is encoded, and so before any observation that rests on it
 		err = e.pipeline.Frame(ctx, f)
-		d.show(e, f)
+		d.page.Frame(e.place, f)
 		f.Release()
 		if err != nil {
 			return err
@@ -62,13 +62,6 @@ func (d *daemon) follow(ctx context.Context, e *eye, url string) error {
 		if d.o.OnFrame != nil {
 			d.o.OnFrame(e.name, seq, wall)
 		}
-	}
-}
-
-// show hands a picture to the page, which shows the first camera.
-func (d *daemon) show(e *eye, f *camera.Frame) {
-	if e == d.eyes[0] {
-		d.page.Frame(f)
 	}
 }
 

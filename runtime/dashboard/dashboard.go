@@ -29,9 +29,9 @@ type Robot interface {
 	Scene() *scene.Snapshot
 	// Report tells how the robot does now.
 	Report() Report
-	// Map writes the newest values of a stream into buffer, which it may replace by a larger one, and returns them. It is
-	// an error to ask before the first observation.
-	Map(stream Stream, buffer []float32) (Map, error)
+	// Map writes the newest values of a stream of a camera into buffer, which it may replace by a larger one, and returns
+	// them. It is an error to ask before the camera's first observation. Cameras are numbered as Config.Eyes.
+	Map(camera int, stream Stream, buffer []float32) (Map, error)
 }
 
 // Answerer takes the questions that are asked on the page.
@@ -42,7 +42,7 @@ type Answerer interface {
 	Watch(watch payload.Watch) error
 }
 
-// Config describes a page. Listen, Robot, Answerer, About, Eye and Logger are required.
+// Config describes a page. Listen, Robot, Answerer, About, at least one of Eyes and Logger are required.
 type Config struct {
 	Listen     string      // host:port; anything but loopback needs a token
 	Token      string      // what a viewer must know, at least web.MinToken bytes; empty asks for none
@@ -56,7 +56,7 @@ type Config struct {
 	Answerer Answerer
 	Recorder Recorder // nil cannot record
 	About    About
-	Eye      Eye
+	Eyes     []Eye        // the cameras
 	Tail     *Tail        // the log; nil shows none
 	Metrics  http.Handler // for Prometheus, on /metrics; nil serves none
 	Logger   *slog.Logger
@@ -68,14 +68,14 @@ type Server struct {
 	log   *slog.Logger
 	site  *web.Site
 	hub   *hub
-	paint *painter
+	paint []*painter // one a camera
 	files http.Handler
 
 	observed chan struct{} // capacity 1: memory holds a new observation
 	asked    atomic.Uint64 // numbers the page's questions
 	answers  history
 	reporter reporter
-	overlays map[Stream]*overlay // belongs to the goroutine of tell
+	overlays map[sight]*overlay // belongs to the goroutine of tell
 }
 
 // New checks the configuration; it listens to nothing yet.
@@ -84,6 +84,8 @@ func New(cfg Config) (*Server, error) {
 	switch {
 	case cfg.Robot == nil || cfg.Answerer == nil || cfg.Logger == nil:
 		err = errors.New("robot, answerer and logger are required")
+	case len(cfg.Eyes) == 0:
+		err = errors.New("there is no camera")
 	case cfg.FPS <= 0 || cfg.Width <= 0 || cfg.MaxViewers <= 0:
 		err = errors.New("pictures a second, width and viewers must be positive")
 	}
@@ -105,11 +107,14 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("configuring the dashboard: %w", err)
 	}
-	return &Server{
-		cfg: cfg, log: log, site: site, hub: newHub(cfg.MaxViewers),
-		paint: newPainter(cfg.Eye, cfg.Width, cfg.FPS), files: files,
-		observed: make(chan struct{}, 1), overlays: make(map[Stream]*overlay),
-	}, nil
+	s := &Server{
+		cfg: cfg, log: log, site: site, hub: newHub(cfg.MaxViewers), files: files,
+		observed: make(chan struct{}, 1), overlays: make(map[sight]*overlay),
+	}
+	for i, eye := range cfg.Eyes {
+		s.paint = append(s.paint, newPainter(i, eye, cfg.Width, cfg.FPS))
+	}
+	return s, nil
 }
 
 // Run serves the page until ctx ends; then every connection is closed and it returns nil. While the address cannot be
@@ -117,7 +122,9 @@ func New(cfg Config) (*Server, error) {
 func (s *Server) Run(ctx context.Context) error {
 	inner, cancel := context.WithCancel(ctx)
 	var tasks sync.WaitGroup
-	tasks.Go(func() { s.show(inner) })
+	for _, p := range s.paint {
+		tasks.Go(func() { s.show(inner, p) })
+	}
 	tasks.Go(func() { s.tell(inner) })
 	err := s.site.Run(ctx, s.routes())
 	cancel()
@@ -137,11 +144,11 @@ func (s *Server) URL() string {
 	return s.site.URL()
 }
 
-// Frame shows a picture if somebody waits for one. It belongs to the goroutine that reads the camera, copies what it
-// needs before it returns, and never waits for a viewer.
-func (s *Server) Frame(f *camera.Frame) {
-	if s != nil && s.hub.hungry() {
-		s.paint.offer(f)
+// Frame shows a picture of a camera if somebody waits for one. It belongs to the goroutine that reads the camera, copies
+// what it needs before it returns, and never waits for a viewer.
+func (s *Server) Frame(camera int, f *camera.Frame) {
+	if s != nil && s.hub.hungry(camera) {
+		s.paint[camera].offer(f)
 	}
 }
 

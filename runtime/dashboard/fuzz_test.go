@@ -8,19 +8,19 @@ import (
 
 func FuzzWish(f *testing.F) {
 	for _, seed := range []string{
-		`{"pictures":true}`, `{"stream":"gate"}`, `{"stream":""}`, `{"drawn":true}`, `{"stream":"depth"}`, `{}`, `[`, ``,
+		`{"pictures":true}`, `{"stream":"gate"}`, `{"stream":""}`, `{"drawn":true}`, `{"stream":"depth"}`, `{"camera":1}`, `{"camera":2}`, `{"camera":-1}`, `{}`, `[`, ``,
 	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		w, err := readWish(data)
+		w, err := readWish(data, 2)
 		if err != nil {
 			return
 		}
-		v := newViewer(nil)
+		v := newViewer(nil, 2)
 		v.heed(w)
-		if s := v.wants(); (s != "" && !s.known()) || v.out != 0 {
-			t.Errorf("%q leaves the viewer with stream %q and %d pictures", data, s, v.out)
+		if s := v.wants(); (s.stream != "" && !s.stream.known()) || s.camera < 0 || s.camera > 1 || v.out != 0 {
+			t.Errorf("%q leaves the viewer with %+v and %d pictures", data, s, v.out)
 		}
 	})
 }

@@ -57,12 +57,12 @@ func (r *robot) Report() Report {
 	return Report{State: payload.State{Health: payload.HealthOK}, Frames: uint64(15 * n), Observations: uint64(5 * n)}
 }
 
-func (r *robot) Map(stream Stream, buffer []float32) (Map, error) {
+func (r *robot) Map(camera int, stream Stream, buffer []float32) (Map, error) {
 	r.maps.Add(1)
 	if stream == Semantic {
 		return Map{}, errors.New("nothing was seen yet")
 	}
-	return Map{Cols: 2, Rows: 1, Channels: 1, Family: "observe", Values: append(buffer[:0], 0.25, 0.75)}, nil
+	return Map{Cols: 2, Rows: 1, Channels: 1, Family: "observe", Values: append(buffer[:0], 0.25, 0.75), Seq: uint64(camera)}, nil
 }
 
 func (r *robot) Ask(_ context.Context, ask payload.Ask) payload.Answer {
@@ -81,8 +81,11 @@ func (r *robot) Watch(w payload.Watch) error {
 func settings(r *robot) Config {
 	return Config{
 		Listen: "127.0.0.1:0", FPS: 10, Width: 64, MaxViewers: 3, Robot: r, Answerer: r, Recorder: r,
-		Logger: slog.New(slog.DiscardHandler), Tail: &Tail{}, About: About{Camera: "front", Labels: []string{"chair"}},
-		Eye: Eye{View: camera.Canonical{Width: 32, Height: 24, HFOV: 1.2}, AssumedHFOV: 1.2},
+		Logger: slog.New(slog.DiscardHandler), Tail: &Tail{}, About: About{Labels: []string{"chair"}},
+		Eyes: []Eye{
+			{Name: "front", View: camera.Canonical{Width: 32, Height: 24, HFOV: 1.2}, AssumedHFOV: 1.2},
+			{Name: "rear", View: camera.Canonical{Width: 32, Height: 24, HFOV: 1.2}, AssumedHFOV: 1.2},
+		},
 	}
 }
 

@@ -69,19 +69,21 @@ func (h *hub) some(holds func(*viewer) bool) bool {
 	return false
 }
 
-// hungry says whether a viewer would draw a picture.
-func (h *hub) hungry() bool { return h.some((*viewer).hungry) }
+// hungry says whether a viewer would draw a picture of a camera.
+func (h *hub) hungry(camera int) bool {
+	return h.some(func(v *viewer) bool { return v.hungry(camera) })
+}
 
 // looking says whether a page is in front.
 func (h *hub) looking() bool { return h.some((*viewer).looking) }
 
-// streams lists the streams that somebody looks at.
-func (h *hub) streams() map[Stream]bool {
+// sights lists the streams that somebody looks at.
+func (h *hub) sights() map[sight]bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	out := make(map[Stream]bool)
+	out := make(map[sight]bool)
 	for v := range h.viewers {
-		if at := v.wants(); at != "" {
+		if at := v.wants(); at.stream != "" {
 			out[at] = true
 		}
 	}

@@ -15,8 +15,6 @@ type About struct {
 	Version      string
 	Manufacturer string
 	Serial       string
-	Camera       string
-	Calibrated   bool
 	Bundle       string // name and version
 	Labels       []string
 	Colors       []string
@@ -55,31 +53,39 @@ type Standing struct {
 
 // hello opens a connection: everything that the page must know to draw the rest.
 type hello struct {
-	Type         string   `json:"type"` // hello
-	Version      string   `json:"version"`
-	Manufacturer string   `json:"manufacturer"`
-	Serial       string   `json:"serialNumber"`
-	Camera       string   `json:"camera"`
-	Calibrated   bool     `json:"calibrated"`
-	Bundle       string   `json:"bundle"`
-	Labels       []string `json:"labels"`
-	Colors       []string `json:"colors"`
-	Kinds        []string `json:"kinds"`
-	View         eyeView  `json:"view"`
-	FreeRange    float64  `json:"freeRange"` // metres up to which free space is told
-	Answers      []entry  `json:"answers"`   // oldest first
-	Log          []Line   `json:"log"`
+	Type         string    `json:"type"` // hello
+	Version      string    `json:"version"`
+	Manufacturer string    `json:"manufacturer"`
+	Serial       string    `json:"serialNumber"`
+	Cameras      []eyeView `json:"cameras"`
+	Bundle       string    `json:"bundle"`
+	Labels       []string  `json:"labels"`
+	Colors       []string  `json:"colors"`
+	Kinds        []string  `json:"kinds"`
+	FreeRange    float64   `json:"freeRange"` // metres up to which free space is told
+	Answers      []entry   `json:"answers"`   // oldest first
+	Log          []Line    `json:"log"`
 }
 
-// eyeView is the camera of the picture, for projecting boxes into it.
+// eyeView is a camera, for projecting boxes into its picture.
 type eyeView struct {
-	HFOV   float64 `json:"hfovRad"`
-	Aspect float64 `json:"aspect"` // width over height
-	X      float64 `json:"x"`      // in base_link
-	Y      float64 `json:"y"`
-	Height float64 `json:"height"`
-	Yaw    float64 `json:"yaw"`
-	Pitch  float64 `json:"pitch"` // positive looks down
+	Name       string  `json:"name"`
+	Calibrated bool    `json:"calibrated"`
+	HFOV       float64 `json:"hfovRad"`
+	Aspect     float64 `json:"aspect"` // width over height
+	X          float64 `json:"x"`      // in base_link
+	Y          float64 `json:"y"`
+	Height     float64 `json:"height"`
+	Yaw        float64 `json:"yaw"`
+	Pitch      float64 `json:"pitch"` // positive looks down
+}
+
+func newEyeView(e Eye) eyeView {
+	return eyeView{
+		Name: e.Name, Calibrated: e.Calibrated, HFOV: e.View.HFOV,
+		Aspect: float64(e.View.Width) / float64(e.View.Height), X: e.Mount.X, Y: e.Mount.Y,
+		Height: max(0, e.Mount.Height), Yaw: e.Mount.Yaw, Pitch: e.Mount.Pitch,
+	}
 }
 
 // sceneMessage is the memory as the page draws it.

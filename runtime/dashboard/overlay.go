@@ -41,6 +41,7 @@ type overlay struct {
 // red, green and blue, for the other streams.
 type overlayHeader struct {
 	Type   string  `json:"type"` // overlay
+	Camera int     `json:"camera"`
 	Stream Stream  `json:"stream"`
 	Cols   int     `json:"cols"`
 	Rows   int     `json:"rows"`
@@ -53,24 +54,25 @@ type overlayHeader struct {
 
 // drawOverlays makes the maps that somebody looks at.
 func (s *Server) drawOverlays(now time.Time) {
-	for stream := range s.hub.streams() {
-		o := s.overlays[stream]
+	for at := range s.hub.sights() {
+		o := s.overlays[at]
 		if o == nil {
 			o = &overlay{}
-			s.overlays[stream] = o
+			s.overlays[at] = o
 		}
 		if now.Sub(o.painted) < overlayEvery {
 			continue
 		}
 		o.painted = now
-		m, err := s.cfg.Robot.Map(stream, o.buffer)
+		m, err := s.cfg.Robot.Map(at.camera, at.stream, o.buffer)
 		if err != nil {
-			s.log.Debug("no map for the page", "stream", string(stream), "err", err)
+			s.log.Debug("no map for the page", "stream", string(at.stream), "err", err)
 			continue
 		}
 		o.buffer = m.Values
-		head, data := o.paint(stream, m)
-		s.hub.put(overlaySlot, s.binary(head, data), func(v *viewer) bool { return v.wants() == stream })
+		head, data := o.paint(at.stream, m)
+		head.Camera = at.camera
+		s.hub.put(overlaySlot, s.binary(head, data), func(v *viewer) bool { return v.wants() == at })
 	}
 }
 

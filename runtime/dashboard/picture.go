@@ -17,8 +17,10 @@ import (
 // quality of the pictures: artefacts are just visible at edges.
 const quality = 80
 
-// Eye is how the robot sees: the view that its networks see, and what its camera is.
+// Eye is one way that the robot sees: the view that its networks see, and what the camera is.
 type Eye struct {
+	Name        string
+	Calibrated  bool
 	View        camera.Canonical
 	Calibration camera.Calibration // zero: AssumedHFOV, in radians, is taken for pictures of any size
 	AssumedHFOV float64
@@ -27,6 +29,7 @@ type Eye struct {
 
 // painter turns frames into pictures for the page: rectified as the networks see them, only larger.
 type painter struct {
+	place  int // of the camera
 	eye    Eye
 	width  int
 	period time.Duration
@@ -44,9 +47,10 @@ type painter struct {
 	number uint64
 }
 
-func newPainter(eye Eye, width int, fps float64) *painter {
+func newPainter(place int, eye Eye, width int, fps float64) *painter {
 	return &painter{
-		eye: eye, width: width, period: time.Duration(float64(time.Second) / fps), wake: make(chan struct{}, 1),
+		place: place, eye: eye, width: width, period: time.Duration(float64(time.Second) / fps),
+		wake: make(chan struct{}, 1),
 	}
 }
 
@@ -88,6 +92,7 @@ func (p *painter) take() (*camera.Frame, bool) {
 // pictureHeader stands before the bytes of a picture.
 type pictureHeader struct {
 	Type        string       `json:"type"` // picture
+	Camera      int          `json:"camera"`
 	Number      uint64       `json:"number"`
 	Seq         uint64       `json:"seq"` // of the frame
 	CaptureTime payload.Time `json:"captureTime"`
@@ -111,7 +116,7 @@ func (p *painter) paint(f *camera.Frame) (pictureHeader, []byte, error) {
 	p.number++
 	size := p.image.Rect.Size()
 	return pictureHeader{
-		Type: "picture", Number: p.number, Seq: f.Seq, CaptureTime: payload.Time{Time: f.Wall},
+		Type: "picture", Camera: p.place, Number: p.number, Seq: f.Seq, CaptureTime: payload.Time{Time: f.Wall},
 		Width: size.X, Height: size.Y,
 	}, out.Bytes(), nil
 }
@@ -164,26 +169,26 @@ func shade(out *image.YCbCr, planes []float32) {
 
 func eight(v float32) uint8 { return uint8(min(max(v+0.5, 0), 255)) }
 
-// show paints what was offered until ctx ends. A frame that cannot be painted is logged once.
-func (s *Server) show(ctx context.Context) {
+// show paints what a camera was offered for until ctx ends. A frame that cannot be painted is logged once.
+func (s *Server) show(ctx context.Context, p *painter) {
 	told := false
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-s.paint.wake:
+		case <-p.wake:
 		}
-		f, ok := s.paint.take()
+		f, ok := p.take()
 		if !ok {
 			continue
 		}
-		head, data, err := s.paint.paint(f)
+		head, data, err := p.paint(f)
 		if err != nil && !told {
 			told = true
-			s.log.Warn("no picture for the page", "err", err)
+			s.log.Warn("no picture for the page", "camera", p.eye.Name, "err", err)
 		}
 		if err == nil {
-			s.hub.put(pictureSlot, s.binary(head, data), (*viewer).hungry)
+			s.hub.put(pictureSlot, s.binary(head, data), func(v *viewer) bool { return v.hungry(p.place) })
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 // TestPicturesArePaced offers fifteen frames a second where ten are wanted.
 func TestPicturesArePaced(t *testing.T) {
-	p := newPainter(settings(&robot{}).Eye, 64, 10)
+	p := newPainter(0, settings(&robot{}).Eyes[0], 64, 10)
 	taken := 0
 	for i := range 150 {
 		p.offer(frame(uint64(i), time.Second+time.Duration(i)*time.Second/15, 0, 0, 0))
@@ -25,7 +25,7 @@ func TestPicturesArePaced(t *testing.T) {
 
 // TestNewestPictureWins offers two before one is painted; offering allocates nothing once the size is known.
 func TestNewestPictureWins(t *testing.T) {
-	p := newPainter(settings(&robot{}).Eye, 64, 10)
+	p := newPainter(0, settings(&robot{}).Eyes[0], 64, 10)
 	p.offer(frame(1, 1*time.Second, 0, 0, 0))
 	p.offer(frame(2, 2*time.Second, 0, 0, 0))
 	if f, ok := p.take(); !ok || f.Seq != 2 {
@@ -46,7 +46,7 @@ func TestNewestPictureWins(t *testing.T) {
 
 // TestPictureIsNoLargerThanTheCameras keeps the shape of the view and even sides.
 func TestPictureIsNoLargerThanTheCameras(t *testing.T) {
-	p := newPainter(settings(&robot{}).Eye, 1000, 10)
+	p := newPainter(0, settings(&robot{}).Eyes[0], 1000, 10)
 	head, _, err := p.paint(frame(1, time.Second, 9, 9, 9))
 	if err != nil || head.Width != 64 || head.Height != 48 {
 		t.Errorf("picture %+v, %v", head, err)
@@ -162,7 +162,7 @@ func TestGateIsStretched(t *testing.T) {
 }
 
 func BenchmarkPicture(b *testing.B) {
-	p := newPainter(settings(&robot{}).Eye, 320, 10)
+	p := newPainter(0, settings(&robot{}).Eyes[0], 320, 10)
 	f := frame(1, time.Second, 90, 120, 200)
 	for b.Loop() {
 		if _, _, err := p.paint(f); err != nil {

@@ -90,7 +90,7 @@ func TestAnswersAreKept(t *testing.T) {
 // TestWithoutPage lets every call of the robot's path pass on a page that is off.
 func TestWithoutPage(t *testing.T) {
 	var s *Server
-	s.Frame(frame(1, time.Second, 0, 0, 0))
+	s.Frame(0, frame(1, time.Second, 0, 0, 0))
 	s.Observed()
 	s.Answered(payload.Answer{}, "")
 	if s.URL() != "" {

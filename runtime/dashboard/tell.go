@@ -60,15 +60,14 @@ func (s *Server) tellLog(after uint64) uint64 {
 
 // greet hands a new viewer what it needs at once, so that the page is whole before the next observation.
 func (s *Server) greet(v *viewer) {
-	a, e := s.cfg.About, s.cfg.Eye
+	a := s.cfg.About
 	h := hello{
-		Type: "hello", Version: a.Version, Manufacturer: a.Manufacturer, Serial: a.Serial, Camera: a.Camera,
-		Calibrated: a.Calibrated, Bundle: a.Bundle, Labels: list(a.Labels), Colors: list(a.Colors), Kinds: list(a.Kinds),
-		View: eyeView{
-			HFOV: e.View.HFOV, Aspect: float64(e.View.Width) / float64(e.View.Height), X: e.Mount.X, Y: e.Mount.Y,
-			Height: max(0, e.Mount.Height), Yaw: e.Mount.Yaw, Pitch: e.Mount.Pitch,
-		},
+		Type: "hello", Version: a.Version, Manufacturer: a.Manufacturer, Serial: a.Serial, Bundle: a.Bundle,
+		Labels: list(a.Labels), Colors: list(a.Colors), Kinds: list(a.Kinds),
 		FreeRange: freeRange, Answers: s.answers.list(), Log: []Line{},
+	}
+	for _, e := range s.cfg.Eyes {
+		h.Cameras = append(h.Cameras, newEyeView(e))
 	}
 	if s.cfg.Tail != nil {
 		h.Log = s.cfg.Tail.after(0)

@@ -42,12 +42,13 @@ type message struct {
 // wish is what a viewer sends: what it wants to see, and that it has drawn a picture.
 type wish struct {
 	Pictures *bool   `json:"pictures"` // false while the page is hidden
+	Camera   *int    `json:"camera"`   // in the order of hello; the first without a wish
 	Stream   *Stream `json:"stream"`   // overlay; empty is none
 	Drawn    bool    `json:"drawn"`    // one more picture is on the screen
 }
 
-// readWish reads a viewer's message. Unknown streams are refused.
-func readWish(data []byte) (wish, error) {
+// readWish reads a viewer's message. Unknown streams and cameras beyond the number that there are are refused.
+func readWish(data []byte, cameras int) (wish, error) {
 	var w wish
 	if err := json.Unmarshal(data, &w); err != nil {
 		return wish{}, fmt.Errorf("reading a wish: %w", err)
@@ -55,26 +56,38 @@ func readWish(data []byte) (wish, error) {
 	if w.Stream != nil && *w.Stream != "" && !w.Stream.known() {
 		return wish{}, fmt.Errorf("reading a wish: %.20q is no stream", string(*w.Stream))
 	}
+	if w.Camera != nil && (*w.Camera < 0 || *w.Camera >= cameras) {
+		return wish{}, fmt.Errorf("reading a wish: there is no camera %d", *w.Camera)
+	}
 	return w, nil
+}
+
+// sight is what a viewer looks at: a camera, and a stream that lies over its picture.
+type sight struct {
+	camera int
+	stream Stream // empty is none
 }
 
 // viewer is one open page. What it is sent lies here until its own goroutine writes it: nobody waits for a viewer.
 type viewer struct {
-	conn *websocket.Conn
-	wake chan struct{} // capacity 1
-	gone chan struct{} // closed when the reader has ended
+	conn    *websocket.Conn
+	cameras int           // that there are
+	wake    chan struct{} // capacity 1
+	gone    chan struct{} // closed when the reader has ended
 
 	mu       sync.Mutex
 	latest   [slots]message
 	queue    []message
 	dropped  uint64 // queued messages that had to make room
 	pictures bool
-	stream   Stream
+	at       sight
 	out      int // pictures that were written and not yet drawn
 }
 
-func newViewer(conn *websocket.Conn) *viewer {
-	return &viewer{conn: conn, wake: make(chan struct{}, 1), gone: make(chan struct{}), pictures: true}
+func newViewer(conn *websocket.Conn, cameras int) *viewer {
+	return &viewer{
+		conn: conn, cameras: cameras, wake: make(chan struct{}, 1), gone: make(chan struct{}), pictures: true,
+	}
 }
 
 func (v *viewer) signal() {
@@ -104,25 +117,25 @@ func (v *viewer) push(m message) {
 	v.signal()
 }
 
-// hungry says whether a picture would be drawn soon.
-func (v *viewer) hungry() bool {
+// hungry says whether a picture of the camera would be drawn soon.
+func (v *viewer) hungry(camera int) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	waiting := v.out
 	if v.latest[pictureSlot].data != nil {
 		waiting++
 	}
-	return v.pictures && waiting < picturesOut
+	return v.pictures && v.at.camera == camera && waiting < picturesOut
 }
 
-// wants returns the stream that the viewer looks at, and empty while it looks away.
-func (v *viewer) wants() Stream {
+// wants returns what the viewer looks at, and no stream while it looks away.
+func (v *viewer) wants() sight {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	if !v.pictures {
-		return ""
+		return sight{}
 	}
-	return v.stream
+	return v.at
 }
 
 // looking says whether the page is in front.
@@ -139,7 +152,11 @@ func (v *viewer) heed(w wish) {
 		v.pictures = *w.Pictures
 	}
 	if w.Stream != nil {
-		v.stream = *w.Stream
+		v.at.stream = *w.Stream
+	}
+	if w.Camera != nil && *w.Camera != v.at.camera {
+		v.at.camera = *w.Camera
+		v.latest[pictureSlot], v.latest[overlaySlot] = message{}, message{}
 	}
 	if w.Drawn {
 		v.out = max(0, v.out-1)
@@ -180,7 +197,7 @@ func (v *viewer) read() {
 		if err != nil {
 			return
 		}
-		w, err := readWish(data)
+		w, err := readWish(data, v.cameras)
 		if err != nil {
 			return
 		}
@@ -236,7 +253,7 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		return // the upgrader has answered
 	}
-	v := newViewer(conn)
+	v := newViewer(conn, len(s.cfg.Eyes))
 	s.greet(v)
 	if !s.hub.join(v) {
 		_ = conn.Close()

@@ -19,7 +19,7 @@ func TestNothingIsComputedWhenNobodyLooks(t *testing.T) {
 	s := serve(t, settings(r))
 	feed := func() {
 		for i := range 50 {
-			s.Frame(frame(uint64(i), s.paint.due, 1, 2, 3))
+			s.Frame(0, frame(uint64(i), s.paint[0].due, 1, 2, 3))
 			s.Observed()
 		}
 	}
@@ -27,7 +27,7 @@ func TestNothingIsComputedWhenNobodyLooks(t *testing.T) {
 	if n := testing.AllocsPerRun(100, func() { s.Observed() }); n != 0 {
 		t.Errorf("an observation that nobody sees allocates %g times", n)
 	}
-	idle := func() bool { return s.paint.next == nil && len(s.observed) == 0 }
+	idle := func() bool { return s.paint[0].next == nil && len(s.observed) == 0 }
 	if !idle() || r.scenes.Load()+r.reports.Load()+r.maps.Load() != 0 {
 		t.Error("something was computed for nobody")
 	}
@@ -40,7 +40,7 @@ func TestNothingIsComputedWhenNobodyLooks(t *testing.T) {
 	s.Answered(answered(), "planner") // comes through, so that the rest would have come before
 	var e entry
 	await(t, conn, "answer", &e)
-	if s.paint.next != nil || r.scenes.Load() != scenes || r.reports.Load() != reports || r.maps.Load() != 0 {
+	if s.paint[0].next != nil || r.scenes.Load() != scenes || r.reports.Load() != reports || r.maps.Load() != 0 {
 		t.Error("something was computed for a page in the background")
 	}
 	_ = conn.Close()
@@ -50,7 +50,7 @@ func TestNothingIsComputedWhenNobodyLooks(t *testing.T) {
 func TestPicturesAndScenesAreShown(t *testing.T) {
 	s := serve(t, settings(&robot{}))
 	conn := look(t, s)
-	s.Frame(frame(7, time.Second, 200, 100, 50))
+	s.Frame(0, frame(7, time.Second, 200, 100, 50))
 	var head pictureHeader
 	data := await(t, conn, "picture", &head)
 	picture, err := jpeg.Decode(bytes.NewReader(data))
@@ -90,7 +90,7 @@ func TestOverlayOfOneViewer(t *testing.T) {
 	s := serve(t, settings(r))
 	plain, conn := look(t, s), look(t, s)
 	send(t, conn, `{"stream":"gate"}`)
-	eventually(t, "the wish", func() bool { return s.hub.streams()[Gate] })
+	eventually(t, "the wish", func() bool { return s.hub.sights()[sight{0, Gate}] })
 	s.Observed()
 	var head overlayHeader
 	data := await(t, conn, "overlay", &head)
@@ -98,7 +98,7 @@ func TestOverlayOfOneViewer(t *testing.T) {
 		t.Errorf("header %+v, bytes %v", head, data)
 	}
 	send(t, conn, `{"stream":"semantic"}`) // of which there is nothing: no message, and no harm
-	eventually(t, "the wish", func() bool { return s.hub.streams()[Semantic] })
+	eventually(t, "the wish", func() bool { return s.hub.sights()[sight{0, Semantic}] })
 	s.Observed()
 	eventually(t, "the attempt", func() bool { return r.maps.Load() == 2 })
 	s.Answered(answered(), "planner")
@@ -119,14 +119,14 @@ func TestSlowViewer(t *testing.T) {
 	s := serve(t, settings(&robot{}))
 	slow, quick := look(t, s), look(t, s)
 	for n := range 6 {
-		s.Frame(frame(uint64(n+1), time.Duration(n+1)*time.Second, 0, 0, 0))
+		s.Frame(0, frame(uint64(n+1), time.Duration(n+1)*time.Second, 0, 0, 0))
 		var head pictureHeader
 		await(t, quick, "picture", &head)
 		if head.Seq != uint64(n+1) {
 			t.Fatalf("the quick viewer got picture %d, want %d", head.Seq, n+1)
 		}
 		send(t, quick, `{"drawn":true}`)
-		eventually(t, "the quick viewer to draw", func() bool { return s.hub.hungry() })
+		eventually(t, "the quick viewer to draw", func() bool { return s.hub.hungry(0) })
 	}
 	var last pictureHeader
 	await(t, slow, "picture", &last)
@@ -140,13 +140,13 @@ func TestSlowViewer(t *testing.T) {
 		s.hub.mu.Lock()
 		defer s.hub.mu.Unlock()
 		for v := range s.hub.viewers {
-			if !v.hungry() {
+			if !v.hungry(0) {
 				return false
 			}
 		}
 		return true
 	})
-	s.Frame(frame(7, time.Minute, 0, 0, 0))
+	s.Frame(0, frame(7, time.Minute, 0, 0, 0))
 	await(t, slow, "picture", &last)
 	if last.Seq != 7 {
 		t.Errorf("the slow viewer goes on with picture %d, want the newest", last.Seq)
@@ -155,7 +155,7 @@ func TestSlowViewer(t *testing.T) {
 
 // TestOldestMessagesMakeRoom fills a mailbox that nobody empties.
 func TestOldestMessagesMakeRoom(t *testing.T) {
-	v := newViewer(nil)
+	v := newViewer(nil, 1)
 	for i := range queued + 10 {
 		v.push(message{data: fmt.Append(nil, i)})
 		v.put(sceneSlot, message{data: fmt.Append(nil, "scene ", i)})
@@ -204,5 +204,25 @@ func TestMalformedWishesEndTheConnection(t *testing.T) {
 			}
 		}
 		eventually(t, "the viewer to leave", func() bool { return s.hub.count() == 0 })
+	}
+}
+
+// TestAnotherCamera looks through the second of two: pictures and overlays of the first stay away.
+func TestAnotherCamera(t *testing.T) {
+	r := &robot{}
+	s := serve(t, settings(r))
+	conn := look(t, s)
+	send(t, conn, `{"camera":1,"stream":"gate"}`)
+	eventually(t, "the wish", func() bool { return s.hub.sights()[sight{1, Gate}] })
+	s.Frame(0, frame(1, time.Second, 0, 0, 0))
+	s.Frame(1, frame(2, time.Second, 0, 0, 0))
+	var head pictureHeader
+	if await(t, conn, "picture", &head); head.Camera != 1 || head.Seq != 2 {
+		t.Errorf("picture %+v", head)
+	}
+	s.Observed()
+	var over overlayHeader
+	if await(t, conn, "overlay", &over); over.Camera != 1 || over.Seq != 1 {
+		t.Errorf("overlay %+v", over)
 	}
 }

@@ -1,6 +1,6 @@
 // The picture with what was seen in it.
 
-import { byId, colors, el, fit, fixed, setLabel } from "./dom.js";
+import { byId, colors, el, fit, fixed, setLabel, setText } from "./dom.js";
 import { corners, edges, nearest, segment, toBase, toOptical } from "./geometry.js";
 
 // Boxes lie on pictures, not on the theme: light lines with a dark rim are legible on both.
@@ -8,18 +8,42 @@ const plain = "#8fe8ff", faint = "#c9d1d9", marked = "#ffb000", rim = "rgba(0,0,
 const low = [33, 102, 172], middle = [217, 217, 217], high = [217, 95, 2]; // of the gate's scale, as in style.css
 
 export class Camera {
-  constructor(state, live) {
+  constructor(state, live, shown) {
     this.state = state;
     this.live = live;
+    this.shown = shown;
+    this.cameras = [];
     this.canvas = byId("picture");
     this.legend = byId("picture-legend");
     this.tokens = document.createElement("canvas");
     this.count = 0;
     byId("stream").addEventListener("change", (e) => this.choose(e.target.value));
+    byId("eye").addEventListener("change", (e) => this.turn(Number(e.target.value)));
     byId("strength").addEventListener("input", () => this.draw());
     byId("remembered").addEventListener("change", () => this.draw());
     new ResizeObserver(() => this.draw()).observe(this.canvas);
     this.explain();
+  }
+
+  // eyes takes the cameras that there are. One that was chosen stays, also over a restart of the robot.
+  eyes(list) {
+    this.cameras = list;
+    byId("eyes").hidden = list.length < 2;
+    byId("eye").replaceChildren(...list.map((c, i) => el("option", { value: i }, c.name)));
+    this.turn(Math.min(this.live.camera, list.length - 1));
+  }
+
+  turn(camera) {
+    const c = this.cameras[camera];
+    if (camera !== this.live.camera) {
+      this.bitmap?.close();
+      this.bitmap = this.overlay = null;
+      this.live.turn(camera);
+    }
+    byId("eye").value = camera;
+    this.state.view = c;
+    setText(byId("camera-title"), `Camera ${c.name}${c.calibrated ? "" : " (not calibrated)"}`);
+    this.shown();
   }
 
   choose(stream) {
@@ -33,6 +57,7 @@ export class Camera {
   async picture(head, data) {
     try {
       const next = await createImageBitmap(new Blob([data], { type: "image/jpeg" }));
+      if (head.camera !== this.live.camera) return; // it was on its way when another was chosen
       this.bitmap?.close();
       this.bitmap = next;
       this.head = head;
@@ -46,7 +71,7 @@ export class Camera {
 
   // tokenMap takes an overlay: bytes for each token of the grid.
   tokenMap(head, data) {
-    if (head.stream !== byId("stream").value) return;
+    if (head.stream !== byId("stream").value || head.camera !== this.live.camera) return;
     const image = new ImageData(head.cols, head.rows);
     for (let i = 0; i < head.cols * head.rows; i++) {
       const rgb = head.stream === "gate" ? ramp(data[i] / 255) : [data[3 * i], data[3 * i + 1], data[3 * i + 2]];

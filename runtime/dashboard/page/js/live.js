@@ -7,6 +7,7 @@ export class Live {
     this.handlers = handlers;
     this.wait = firstWait;
     this.stream = "";
+    this.camera = 0;
     document.addEventListener("visibilitychange", () => this.send({ pictures: !document.hidden }));
     this.open();
   }
@@ -18,7 +19,7 @@ export class Live {
     socket.onopen = () => {
       this.wait = firstWait;
       this.socket = socket;
-      this.send({ pictures: !document.hidden, stream: this.stream });
+      this.send({ pictures: !document.hidden, stream: this.stream, camera: this.camera });
       this.handlers.connected(true);
     };
     socket.onmessage = (event) => this.receive(event.data);
@@ -38,6 +39,12 @@ export class Live {
   choose(stream) {
     this.stream = stream;
     this.send({ stream });
+  }
+
+  // turn asks for the pictures of another camera.
+  turn(camera) {
+    this.camera = camera;
+    this.send({ camera });
   }
 
   // receive reads text as one JSON object; a binary message is its header's length, the header, and bytes.

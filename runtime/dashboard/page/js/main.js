@@ -29,9 +29,8 @@ function drawScene() {
 const live = new Live({
   connected: panels.connected,
   hello(h) {
-    state.view = h.view;
     setText(byId("robot"), `${h.manufacturer} ${h.serialNumber} · ${h.bundle} · ${h.version}`);
-    setText(byId("camera-title"), `Camera ${h.camera}${h.calibrated ? "" : " (not calibrated)"}`);
+    camera.eyes(h.cameras);
     document.title = `${h.serialNumber} · vegad`;
     questions.examples(h.labels);
     questions.begin(h.answers);
@@ -54,7 +53,7 @@ const live = new Live({
   picture: (head, data) => camera.picture(head, data),
   overlay: (head, data) => camera.tokenMap(head, data),
 });
-const camera = new Camera(state, live);
+const camera = new Camera(state, live, drawScene);
 const plan = new Plan(state);
 const things = new panels.Things(state, show);
 const charts = new Charts(state);

@@ -27,7 +27,7 @@ export function report(r) {
     ["outbox", `${s.outbox.depth}`, s.outbox.depth > 0 && !r.connected ? "warn" : ""],
     ["up", duration(s.uptimeSeconds)],
   ]);
-  const cam = s.cameras[0] ?? {}, d = s.outbox.dropped;
+  const d = s.outbox.dropped;
   const lost = d.stats + d.scene + d.watches + d.events + d.answers;
   pairs(byId("details"), [
     ["Broker", `${r.broker}${r.connected ? "" : `: ${r.linkError || "not connected"}`}`, r.connected ? "" : "bad"],
@@ -36,8 +36,10 @@ export function report(r) {
     ["Outbox", `${s.outbox.depth} waiting, ${bytes(s.outbox.bytes)}, oldest ${duration(s.outbox.oldestSeconds)}, ` +
       `${s.outbox.durable ? "on disk" : "in memory"}`],
     ["Given up", `${lost} messages`, lost ? "warn" : ""],
-    ["Camera", `${cam.name} ${cam.state}, ${fixed(cam.fps)} /s, ${cam.skipped} skipped, ${cam.reconnects} reconnects`,
-      cam.state === "running" ? "" : "warn"],
+    ...s.cameras.map((cam) => [
+      `Camera ${cam.name}`, `${cam.state}, ${fixed(cam.fps)} /s, ${cam.skipped} skipped, ${cam.reconnects} reconnects`,
+      cam.state === "running" ? "" : "warn",
+    ]),
     ["Provider", `${run.provider} ${run.precision}${run.reason ? `: ${run.reason}` : ""}`, run.degraded ? "warn" : ""],
     ["Tried", run.tried.map((t) => `${t.provider}: ${t.reason}`).join("; ") || "nothing else"],
     ["Pose from", s.poseSource], ["Viewers", `${r.viewers}`],
