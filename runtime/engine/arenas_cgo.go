@@ -13,6 +13,8 @@ package engine
 __attribute__((constructor)) static void limit_arenas(void) {
 #ifdef M_ARENA_MAX
 	if (!getenv("MALLOC_ARENA_MAX")) mallopt(M_ARENA_MAX, 2);
+	// Left alone, glibc stops to give large blocks back once the first was freed, and pictures leave holes in the heaps.
+	if (!getenv("MALLOC_MMAP_THRESHOLD_")) mallopt(M_MMAP_THRESHOLD, 128 << 10);
 #endif
 }
 */
