@@ -3,6 +3,7 @@ package daemon_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -17,7 +18,7 @@ const leastCPU = 1.0
 
 // growthOfClients is what the real program pays for those who look on and ask, in processor time beyond what it needs
 // alone.
-func growthOfClients(t *testing.T, phase time.Duration) []growthtest.Figure {
+func growthOfClients(t *testing.T, phase time.Duration) growthtest.Figure {
 	t.Helper()
 	p := runProgram(t, measureFilm(t))
 	asker := p.connect(t)
@@ -56,7 +57,39 @@ func growthOfClients(t *testing.T, phase time.Duration) []growthtest.Figure {
 		tasks.Wait()
 	}
 	p.stop()
-	return []growthtest.Figure{f}
+	return f
+}
+
+// growthOfCameras is what the real program pays for more cameras of 640x480 at 15 pictures a second, each observed five
+// times a second.
+func growthOfCameras(t *testing.T, phase time.Duration) growthtest.Figure {
+	t.Helper()
+	film := measureFilm(t)
+	cpu, memory := growthtest.Curve{Name: "processor time, % of a core"}, growthtest.Curve{Name: "resident memory, MiB"}
+	for _, n := range []int{1, 2, 4, 8} {
+		p := runOn(t, slices.Repeat([]string{film + "?loop=1"}, n)...)
+		asker := p.connect(t)
+		awaitAnswer(t, asker)
+		g := join(t, p.url)
+		pause(time.Second)
+		before := g.status()
+		spent := p.phase(t, g, phase).cpu
+		after := g.status()
+		for i, c := range after.Cameras {
+			if lost := c.Skipped - before.Cameras[i].Skipped; lost > 0 {
+				t.Logf("camera %d of %d skipped %d pictures: the machine is too small for so many", i+1, n, lost)
+			}
+		}
+		cpu.Points = append(cpu.Points, growthtest.Point{Size: float64(n), Cost: spent})
+		memory.Points = append(memory.Points, growthtest.Point{Size: float64(n), Cost: p.resident(t)})
+		_ = asker.Close()
+		g.client.Disconnect(100)
+		p.stop()
+	}
+	return growthtest.Figure{
+		Name: "cameras", Title: "The running program with several cameras", XLabel: "cameras", YLabel: "% of a core, MiB",
+		Curves: []growthtest.Curve{cpu, memory},
+	}
 }
 
 // stand leaves n standing questions with the program, sixteen a client.

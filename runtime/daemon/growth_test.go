@@ -21,8 +21,8 @@ import (
 	"github.com/vega-edge/vegad/runtime/scene"
 )
 
-// TestGrowth measures how costs grow with the remembered things, the clip, the watchers and the questions, holds that
-// none grows faster than linearly, and draws it. `make growth` runs it.
+// TestGrowth measures how costs grow with the remembered things, the clip, the cameras, the watchers and the questions,
+// holds that none grows faster than linearly, and draws it. `make growth` runs it.
 func TestGrowth(t *testing.T) {
 	seconds, err := strconv.Atoi(os.Getenv("VEGAD_GROWTH"))
 	if err != nil || seconds < 1 {
@@ -33,7 +33,8 @@ func TestGrowth(t *testing.T) {
 	out := benchtest.New("growth")
 	sizes := []int{10, 30, 100, 300, 1000, 3000, 10_000}
 	figures := []growthtest.Figure{growthOfMemory(t, sizes), growthOfQuestions(t, sizes), growthOfClips(t)}
-	figures = append(figures, growthOfClients(t, time.Duration(seconds)*time.Second)...)
+	phase := time.Duration(seconds) * time.Second
+	figures = append(figures, growthOfCameras(t, phase), growthOfClients(t, phase))
 	for i := range figures {
 		figures[i].Enter(out)
 		figures[i].Draw(t, out, ".")

@@ -85,8 +85,8 @@ func runProgram(t *testing.T, film string) *program {
 	return runOn(t, film+"?loop=1")
 }
 
-// runOn runs the program on a camera of 640x480.
-func runOn(t *testing.T, uri string) *program {
+// runOn runs the program on cameras of 640x480.
+func runOn(t *testing.T, uris ...string) *program {
 	t.Helper()
 	bundle := os.Getenv("VEGAD_BUNDLE")
 	if bundle == "" {
@@ -102,11 +102,14 @@ log: {level: warn}
 stats: {every: 1s}
 dashboard: {listen: "127.0.0.1:%s"}
 cameras:
-  - name: front
+`, bundle, port, page)
+	for i, uri := range uris {
+		text += fmt.Sprintf(`  - name: camera%d
     uri: %q
     calibration: {width: 640, height: 480, fx: %g, fy: %g, cx: 319.5, cy: 239.5}
     mount: {height: 1, pitchDeg: 10}
-`, bundle, port, page, uri, focal, focal)
+`, i, uri, focal, focal)
+	}
 	if err := os.WriteFile(conf, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
