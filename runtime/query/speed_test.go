@@ -83,18 +83,25 @@ func TestParseIsFast(t *testing.T) {
 		t.Skip("the race detector slows everything down")
 	}
 	lex := testLexicon()
-	var times []time.Duration
+	var typical []time.Duration
+	worst, slowest := time.Duration(0), ""
 	for _, c := range languageSet(t) {
-		for range 10 {
+		times := make([]time.Duration, 11)
+		for i := range times {
 			start := time.Now()
 			_, _ = Parse(c.Question, lex)
-			times = append(times, time.Since(start))
+			times[i] = time.Since(start)
+		}
+		slices.Sort(times)
+		typical = append(typical, times[len(times)/2])
+		if last := typical[len(typical)-1]; last > worst {
+			worst, slowest = last, c.Question
 		}
 	}
-	slices.Sort(times)
-	p99 := times[len(times)*99/100]
-	t.Logf("%d parses: p50 %v, p99 %v, worst %v", len(times), times[len(times)/2], p99, times[len(times)-1])
-	if p99 > 50*time.Microsecond {
-		t.Errorf("p99 %v", p99)
+	slices.Sort(typical)
+	t.Logf("%d questions, median of eleven parses each: p50 %v, p99 %v, worst %v: %q",
+		len(typical), typical[len(typical)/2], typical[len(typical)*99/100], worst, slowest)
+	if worst > 50*time.Microsecond {
+		t.Errorf("%q takes %v", slowest, worst)
 	}
 }
