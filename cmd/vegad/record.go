@@ -42,6 +42,9 @@ func (c *recordHereCmd) Run(ctx context.Context, s streams) error {
 	if err != nil {
 		return err
 	}
+	if n := len(cfg.Cameras); n != 1 {
+		return usageError{fmt.Errorf("%d cameras are configured: a recording holds one, name it with --camera", n)}
+	}
 	r := &cfg.Record
 	r.Dir, r.When, r.MaxBytes, r.MaxKept, r.MaxAge = config.Path(c.Out), "always", wholeBytes, wholeBytes, wholeAge
 	if c.Pictures != "" {

@@ -17,6 +17,8 @@ type Record struct {
 	// Most that may be kept from falling out of the ring: what was recorded on demand, and what lies around events and
 	// questions. The oldest goes first.
 	MaxKept Bytes `yaml:"maxKept" default:"4GiB" range:"16MiB..1024GiB"`
+	// Room on the disk that is left to others: with less, the ring shrinks, then recording pauses. 0 leaves none.
+	MinFree Bytes `yaml:"minFree" default:"512MiB" range:"0..1024GiB"`
 	// How much is kept before an event or a question.
 	Before time.Duration `yaml:"before" default:"1m" range:"1s..1h"`
 	// How much is kept after it.

@@ -48,7 +48,8 @@ func (d *daemon) openRecorder() {
 	}
 	d.record = record.New(record.Config{
 		Dir: dir, Always: c.When == "always", MaxBytes: int64(c.MaxBytes), MaxAge: c.MaxAge, MaxKept: int64(c.MaxKept),
-		Before: c.Before, After: c.After, Lossy: c.Pictures == "jpeg", Logger: d.log,
+		MinFree: int64(c.MinFree),
+		Before:  c.Before, After: c.After, Lossy: c.Pictures == "jpeg", Logger: d.log,
 		Head: func() record.Head { return d.head(d.eyes[0]) },
 	})
 	d.record.Checkpoint(camera.Now(), &record.Checkpoint{Memory: d.memory.Checkpoint()})

@@ -53,6 +53,7 @@ func listSegments(dir string) ([]segment, error) {
 type limits struct {
 	ring, kept int64 // bytes
 	age        time.Duration
+	short      int64 // bytes that the disk lacks, which the ring gives back
 }
 
 // usage is what a folder holds.
@@ -69,8 +70,9 @@ func prune(dir, open string, l limits, now time.Time) (usage, error) {
 		*u.of(s.kept) += s.size
 	}
 	var errs []error
+	before := u.ring
 	for _, s := range all {
-		over := u.ring > l.ring || now.Sub(s.wrote) > l.age
+		over := u.ring > l.ring || before-u.ring < l.short || now.Sub(s.wrote) > l.age
 		if s.kept {
 			over = u.kept > l.kept
 		}

@@ -19,6 +19,7 @@ type Config struct {
 	MaxBytes int64         // of the ring [1 GiB]
 	MaxAge   time.Duration // of what is in the ring [24 h]
 	MaxKept  int64         // bytes of what was kept from falling out of it [1 GiB]
+	MinFree  int64         // bytes of the disk that are left to others; below, the ring shrinks, then recording pauses
 	Before   time.Duration // how much is kept before an event or a question [1 min]
 	After    time.Duration // and after it [1 min]
 	Segment  time.Duration // length of a file [10 s]
@@ -67,6 +68,7 @@ type Recorder struct {
 	queue   chan entry
 	frames  chan *Picture // free ones
 	wake    chan struct{} // capacity 1: recording has begun or ended
+	free    func(dir string) (int64, error)
 	dropped atomic.Uint64
 	on      atomic.Bool
 	due     atomic.Int64 // when the next checkpoint is wanted, on the clock of camera.Now
@@ -89,6 +91,7 @@ func New(cfg Config) *Recorder {
 	orElse(&cfg.Segment, 10*time.Second)
 	r := &Recorder{
 		cfg: cfg, queue: make(chan entry, queued), frames: make(chan *Picture, mostFrames), wake: make(chan struct{}, 1),
+		free: free,
 	}
 	for range mostFrames {
 		r.frames <- &Picture{}
@@ -251,6 +254,7 @@ func (r *Recorder) Run(ctx context.Context) error {
 			w.turn()
 		case now := <-tick.C:
 			w.sync()
+			w.makeRoom(now)
 			w.tidy(now)
 		}
 	}

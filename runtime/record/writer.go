@@ -37,6 +37,7 @@ type writer struct {
 	ends    int64         // recordings that were closed
 	buffer  []byte
 	tidied  time.Time
+	full    bool // the disk is: nothing is written
 }
 
 // drain takes what waits now.
@@ -53,7 +54,7 @@ func (w *writer) take(e entry) {
 	if w.file == nil && !w.r.On() {
 		return // a straggler of a recording that has ended
 	}
-	if data == nil && e.kind != ForgetKind || time.Now().Before(w.resting) {
+	if data == nil && e.kind != ForgetKind || w.full || time.Now().Before(w.resting) {
 		w.r.dropped.Add(1)
 		return
 	}
@@ -267,7 +268,8 @@ func (w *writer) tidy(now time.Time) {
 		w.forget(w.parts[len(w.parts)-1].last - w.r.cfg.Before)
 	}
 	c := w.r.cfg
-	u, err := prune(c.Dir, open, limits{ring: c.MaxBytes, kept: c.MaxKept, age: c.MaxAge}, now)
+	l := limits{ring: c.MaxBytes, kept: c.MaxKept, age: c.MaxAge, short: w.short()}
+	u, err := prune(c.Dir, open, l, now)
 	if err != nil {
 		w.log.Warn("old recordings are not removed", "err", err)
 	}
