@@ -43,6 +43,12 @@ func NewFrame(width, height int, format Format, release func(*Frame)) *Frame {
 	}
 }
 
+// NewLoan returns a frame without a picture, for a source that lends memory which is not Go's: it sets size and Pix
+// before each Read returns, and gets the frame back by release.
+func NewLoan(format Format, release func(*Frame)) *Frame {
+	return &Frame{Format: format, release: release}
+}
+
 // Release gives the memory back to the source. Calling it again does nothing.
 func (f *Frame) Release() {
 	if f == nil || f.released.Swap(true) {

@@ -17,7 +17,7 @@ import (
 // errClosed is what a closed source answers.
 var errClosed = errors.New("camera is closed")
 
-// poolSize frames are kept: one is filled, one waits, one is used, and one more is lent to a slow second reader.
+// poolSize pictures are kept: one is filled, one waits, one is used, and one more is lent to a slow second reader.
 const poolSize = 4
 
 // reader is the part of a VideoCapture that a source uses.
@@ -37,10 +37,10 @@ type Source struct {
 	native reader
 	film   *filmClock // nil for devices
 	length float64    // announced length of a film, seconds
-	pool   *camera.Pool
+	lent   pictures
 	sleep  sleeper
-	raw    cv.Mat // what OpenCV decoded, used again for each picture
-	colour cv.Mat // a grey picture in colours
+	grey   bool   // the newest picture was
+	raw    cv.Mat // what OpenCV decoded of a grey picture
 	quit   chan struct{}
 
 	mu      sync.Mutex
@@ -53,8 +53,7 @@ var _ camera.Source = (*Source)(nil)
 func newSource(uri camera.URI, native reader) *Source {
 	s := &Source{
 		name: uri.String(), live: uri.Kind != camera.KindFile, kernel: uri.Kind == camera.KindV4L2, paced: uri.Paced,
-		native: native, pool: camera.NewPool(poolSize), sleep: newSleeper(),
-		raw: cv.NewMat(), colour: cv.NewMat(), quit: make(chan struct{}),
+		native: native, sleep: newSleeper(), raw: cv.NewMat(), quit: make(chan struct{}),
 	}
 	if !s.live {
 		s.film = newFilmClock(camera.Now(), native.Get(cv.VideoCaptureFPS))
@@ -78,18 +77,16 @@ func (s *Source) Read(ctx context.Context) (*camera.Frame, error) {
 		return nil, fmt.Errorf("reading %s: %w", s.name, errClosed)
 	}
 	defer s.leave()
-	if !s.native.Read(&s.raw) {
-		return nil, s.ended()
+	p := s.lent.take()
+	if err := s.decode(p); err != nil {
+		p.frame.Release()
+		return nil, err
 	}
-	f, err := s.copy()
-	if err != nil {
-		return nil, fmt.Errorf("reading %s: %w", s.name, err)
-	}
-	if !s.stamp(ctx, f) {
-		f.Release()
+	if !s.stamp(ctx, p.frame) {
+		p.frame.Release()
 		return nil, errors.Join(ctx.Err(), errClosed)
 	}
-	return f, nil
+	return p.frame, nil
 }
 
 func (s *Source) enter() bool {
@@ -127,7 +124,8 @@ func (s *Source) Close() error {
 }
 
 func (s *Source) free() error {
-	return errors.Join(s.native.Close(), s.raw.Close(), s.colour.Close())
+	s.lent.close()
+	return errors.Join(s.native.Close(), s.raw.Close())
 }
 
 // ended says why OpenCV has no more pictures.
@@ -162,37 +160,31 @@ func (s *Source) stamp(ctx context.Context, f *camera.Frame) bool {
 	return true
 }
 
-// copy takes the decoded picture out of OpenCV's memory, which the next read overwrites.
-func (s *Source) copy() (*camera.Frame, error) {
-	picture, err := s.bgr()
-	if err != nil {
-		return nil, err
+// decode reads the next picture in three colours of eight bits. A source that shows grey is expected to go on so.
+func (s *Source) decode(p *picture) error {
+	to := &p.mat
+	if s.grey {
+		to = &s.raw
 	}
-	bytes, err := picture.DataPtrUint8()
-	if err != nil {
-		return nil, fmt.Errorf("looking at the picture: %w", err)
+	if !s.native.Read(to) {
+		return s.ended()
 	}
-	width, height := picture.Cols(), picture.Rows()
-	if width < 1 || height < 1 || len(bytes) != 3*width*height {
-		return nil, fmt.Errorf("picture of %dx%d holds %d bytes: %w", width, height, len(bytes), camera.ErrDamaged)
+	kind := to.Type()
+	if grey := kind == cv.MatTypeCV8UC1; grey != s.grey {
+		s.grey = grey
+		p.mat, s.raw = s.raw, p.mat
 	}
-	f := s.pool.Get(width, height, camera.BGR8)
-	copy(f.Pix, bytes)
-	return f, nil
-}
-
-// bgr is the decoded picture in three colours of eight bits.
-func (s *Source) bgr() (*cv.Mat, error) {
-	switch kind := s.raw.Type(); kind {
-	case cv.MatTypeCV8UC3:
-		return &s.raw, nil
-	case cv.MatTypeCV8UC1:
-		if err := cv.CvtColor(s.raw, &s.colour, cv.ColorGrayToBGR); err != nil {
-			return nil, fmt.Errorf("colouring a grey picture: %w", err)
+	switch {
+	case s.grey:
+		if err := cv.CvtColor(s.raw, &p.mat, cv.ColorGrayToBGR); err != nil {
+			return fmt.Errorf("reading %s: colouring a grey picture: %w", s.name, err)
 		}
-		return &s.colour, nil
-	default:
-		return nil, fmt.Errorf("pictures have OpenCV type %s, vegad takes 8-bit BGR or grey: end the pipeline in "+
-			"video/x-raw,format=BGR", kind)
+	case kind != cv.MatTypeCV8UC3:
+		return fmt.Errorf("reading %s: pictures have OpenCV type %s, vegad takes 8-bit BGR or grey: end the pipeline in "+
+			"video/x-raw,format=BGR", s.name, kind)
 	}
+	if err := p.fit(); err != nil {
+		return fmt.Errorf("reading %s: %w", s.name, err)
+	}
+	return nil
 }

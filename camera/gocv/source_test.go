@@ -98,6 +98,7 @@ func TestSourceTakesGreyAndRefusesTheRest(t *testing.T) {
 		case f.Width != 4 || f.Height != 2 || f.Pix[0] != 10:
 			t.Errorf("%v became %dx%d of %d", kind, f.Width, f.Height, f.Pix[0])
 		}
+		f.Release()
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
