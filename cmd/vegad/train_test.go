@@ -57,7 +57,7 @@ func TestTraining(t *testing.T) {
 	log := python(t, interpreter, "train.bundle", "smoke", "--roomgen", roomgen,
 		"--data", filepath.Join(dir, "data"), "--work", filepath.Join(dir, "work"), "--out", bundle)
 	wantContains(t, "the log", log, "teacher-smoke 2", "probe {'layer': 2", "student 2", "contrast 2", "fuse 4",
-		"control-noise-0 {'acc25'", "wrote")
+		"control noise-0 {'acc25'", "wrote")
 	for _, name := range []string{"words.json", "probe.png", "samples.png", "training.png"} {
 		if info, err := os.Stat(filepath.Join(bundle, name)); err != nil || info.Size() < 1000 {
 			t.Errorf("%s of the card is missing or empty: %v", name, err)

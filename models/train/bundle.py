@@ -4,7 +4,7 @@ teacher   a simulator of clips, from pictures alone
 probe     what it knows of space, by layer and noise level; fixes where the student learns
 distil    video_stem and video_mixer learn its inner tokens
 contrast  semantic_encoder learns words of regions
-fuse      gate and heads on labelled rooms, encoders at a lower rate
+fuse      gate and heads on labelled rooms, encoders at a lower rate; with a teacher but without distil, its tokens as well
 controls  heads of the other ways to fuse, on the same encoders
 export    the graphs, the manifest, the card
 
@@ -21,13 +21,14 @@ import time
 
 import torch
 
-from . import card, config, contrast, distil, export, fuse, loop, probe, teacher
+from . import card, config, contrast, controls, distil, export, fuse, loop, probe, teacher
 from .data import Clips
 from .net import Model
 
 STAGES = ["teacher", "probe", "distil", "contrast", "fuse", "controls", "export"]
 SHARES = {"teacher": 0.3, "distil": 0.2, "contrast": 0.1, "fuse": 0.4}  # of --minutes
 TUNED = 0.3  # share of the rate at which encoders that were trained before learn on
+AGAIN = 0.5  # share of the rate at which a whole model that was trained before learns on
 
 
 def arguments():
@@ -42,6 +43,8 @@ def arguments():
     p.add_argument("--teacher", choices=["sim", "wan"], default="sim", help="own simulator, or weights of Wan2.1")
     p.add_argument("--weights", help="folder of Wan's weights")
     p.add_argument("--place", default="21,0.3", help="Wan's layer and noise level, unless the probe looks for them")
+    p.add_argument("--begin", help="checkpoint of an earlier fuse (../build/train-nano/fuse.pt) that fuse goes on from")
+    p.add_argument("--steps", type=int, help="of fuse, instead of the recipe's")
     p.add_argument("--device", default="cpu")
     p.add_argument("--compile", action="store_true")
     p.add_argument("--minutes", type=float, help="for all stages together, instead of the recipe's steps")
@@ -61,6 +64,16 @@ def own(folder):
     return meta.exists() and "rooms" not in json.loads(meta.read_text())
 
 
+def begun(file):
+    """The averaged weights of an earlier fuse."""
+    state = loop.load(file)
+    if state is None:
+        raise SystemExit(f"there is no checkpoint {file}.0 to go on from: train that bundle first")
+    mean = state["mean"]
+    inside = {k.removeprefix("model."): v for k, v in mean.items() if k.startswith("model.")}
+    return inside or mean  # what learned from a teacher too holds the model inside
+
+
 class Run:
     """One bundle on its way: recipe, clips, and what the stages have found so far."""
 
@@ -76,6 +89,7 @@ class Run:
         print(f"{len(self.clips)} clips after {time.monotonic() - began:.0f} s")
         self.found = {"teacher": {"id": "none", "layer": 0, "noiseLevel": 0, "noisePolicy": "none"}}
         self.teacher = self.student = self.semantic = self.words = None
+        self.begun = begun(pathlib.Path(a.begin)) if a.begin else None
 
     def plan(self, stage, steps):
         a, minutes = self.a, None
@@ -99,6 +113,9 @@ class Run:
             "id": self.teacher.name, "layer": layer, "noiseLevel": noise, "noisePolicy": "mean of 4 draws",
         }
 
+    def where(self):
+        return self.found["teacher"]["layer"], self.found["teacher"]["noiseLevel"]
+
     def do_probe(self):
         """Fixes the layer and the noise level of the teacher; remembered in a file, since it takes a while."""
         file = self.a.work / "probe.json"
@@ -116,9 +133,8 @@ class Run:
             card.sheet(self.teacher, self.cfg.frames, self.a.work / "samples.png", self.a.device)
 
     def do_distil(self):
-        place = self.found["teacher"]["layer"], self.found["teacher"]["noiseLevel"]
         plan = self.plan("distil", self.cfg.distil_steps)
-        self.student = distil.train(self.cfg, self.clips, self.count, self.teacher, place, plan)
+        self.student = distil.train(self.cfg, self.clips, self.count, self.teacher, self.where(), plan)
 
     def do_contrast(self):
         done = contrast.train(self.cfg, self.clips, self.count, self.plan("contrast", self.cfg.contrast_steps))
@@ -129,6 +145,8 @@ class Run:
         """A model with the encoders of the stages that ran."""
         torch.manual_seed(cfg.seed)
         m = Model(cfg, len(self.clips.meta["labels"]), len(self.clips.meta["colors"]))
+        if self.begun:
+            m.load_state_dict(self.begun)
         if self.student:
             m.stem.load_state_dict(self.student.stem.state_dict())
             m.mixer.load_state_dict(self.student.mixer.state_dict())
@@ -137,33 +155,34 @@ class Run:
         return m
 
     def do_fuse(self):
-        begun = self.student or self.semantic
-        plan = self.plan("fuse", self.cfg.steps)
-        self.final, self.loop = fuse.train(
-            self.cfg, self.clips, self.model(self.cfg), plan, encoders=TUNED if begun else 1.0)
+        cfg, lesson = self.cfg, None
+        if self.begun:
+            cfg = dataclasses.replace(cfg, rate=AGAIN * cfg.rate)
+        if self.teacher and not self.student:
+            lesson = distil.Lesson(cfg, self.teacher, self.where(), draws=1)
+            self.found["teacher"]["noisePolicy"] = "one draw a step"
+        encoders = TUNED if self.student or self.semantic else 1.0
+        plan = self.plan("fuse", self.a.steps or cfg.steps)
+        self.final, self.loop = fuse.train(cfg, self.clips, self.model(cfg), plan, encoders=encoders, lesson=lesson)
         self.found["heldOut"] = fuse.Exam(self.cfg, self.clips, self.count)(self.final)
         print(self.found["heldOut"])
 
     def do_controls(self):
-        """Heads of every way to fuse, on the final encoders, with three seeds each for the comparison."""
-        self.controls, table = {}, {}
-        for fusion in config.FUSIONS:
-            for seed in range(3 if self.a.name != "smoke" else 1):
-                cfg = dataclasses.replace(self.cfg, fusion=fusion, seed=self.cfg.seed + seed)
-                m = self.model(cfg)
-                for part in ("stem", "semantic", "mixer"):
-                    getattr(m, part).load_state_dict(getattr(self.final, part).state_dict())
-                plan = dataclasses.replace(self.plan("fuse", max(2, self.cfg.steps // 5)), minutes=None)
-                name = f"control-{fusion}-{seed}"
-                done, _ = fuse.train(cfg, self.clips, m, plan, name=name, encoders=0)
-                table[name] = fuse.Exam(cfg, self.clips, self.count)(done)
-                if seed == 0:
-                    self.controls[fusion] = done
-                print(name, table[name], flush=True)
+        """Heads of every way to fuse, on the final encoders, with three seeds each; a bundle of each for vegad eval."""
+        plan = dataclasses.replace(self.plan("fuse", self.cfg.control_steps), minutes=None)
+        exam, table = fuse.Exam(self.cfg, self.clips, self.count), {}
+        seeds = 3 if self.a.name != "smoke" else 1
+        for fusion, seed, cfg, model in controls.all_ways(
+            self.cfg, self.clips, self.final, self.count, plan, config.FUSIONS, seeds
+        ):
+            name = f"{fusion}-{seed}"
+            table[name] = exam(model)
+            print("control", name, table[name], flush=True)
+            export.bundle(self, self.a.work / "controls" / name, cfg, model, table[name])
         self.found["controls"] = table
 
     def do_export(self):
-        export.bundle(self, self.a.out)
+        export.bundle(self, self.a.out, self.cfg, self.final, self.found["heldOut"])
 
 
 def main():

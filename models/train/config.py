@@ -40,6 +40,8 @@ class Config:
     teacher: Sight
     distil_steps: int
     contrast_steps: int
+    control_steps: int  # of each control
+    control_pairs: int  # clips whose tokens the controls learn from
     embed: int = 16
     words: int = 64  # channels of word embeddings
     frames: int = 4
@@ -63,7 +65,7 @@ class Config:
 
 TEACHERS = {
     "smoke": Sight("smoke", width=32, depth=2, heads=2, image=(72, 96), batch=2, steps=2),
-    "small": Sight("small", width=192, depth=6, heads=3, image=(72, 96)),
+    "small": Sight("small", width=192, depth=6, heads=3, image=(72, 96), steps=2000),
     "medium": Sight("medium", width=320, depth=8, heads=5, image=(72, 96)),
     "large": Sight("large", width=512, depth=10, heads=8, image=(120, 160), batch=64, steps=40000, rate=3e-4),
 }
@@ -71,13 +73,16 @@ TEACHERS = {
 NANO = Config(
     name="nano", rooms=16000, steps=5000, clips=16, widths=(24, 48, 96), geometry=64, meaning=64, generative=96,
     width=96, teacher=TEACHERS["small"], distil_steps=1500, contrast_steps=800,
+    control_steps=1200, control_pairs=6000,
 )
 EDGE = Config(
     name="edge", rooms=48000, steps=40000, clips=64, widths=(32, 64, 128), geometry=96, meaning=96, generative=128,
-    width=128, teacher=TEACHERS["large"], distil_steps=8000, contrast_steps=4000, frames=8,
+    width=128, teacher=TEACHERS["large"], distil_steps=8000, contrast_steps=4000, control_steps=4000,
+    control_pairs=24000, frames=8,
 )
 SMOKE = Config(
     name="smoke", rooms=64, steps=4, clips=4, widths=(16, 16, 16), geometry=16, meaning=16, generative=16, width=16,
     teacher=TEACHERS["smoke"], distil_steps=2, contrast_steps=2,
+    control_steps=2, control_pairs=8,
 )
 BUNDLES = {c.name: c for c in (NANO, EDGE, SMOKE)}

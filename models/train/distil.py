@@ -29,10 +29,23 @@ class Student(nn.Module):
     def forward(self, frames, times):
         return self.project(self.model.generative(frames, times))
 
+    def gap(self, said, told):
+        """1 - cosine between what the projector says and the teacher's tokens, both [n,C,h,w], and the cosine itself."""
+        cosine = F.cosine_similarity(said.float(), (told - self.mean) * self.scale, dim=1).mean()
+        return 1 - cosine, {"cosine": cosine.detach()}
+
     def fit(self, targets):
         """Takes the teacher's channel means and spreads from targets [n,C,h,w]."""
         self.mean.copy_(targets.mean((0, 2, 3), keepdim=True))
         self.scale.copy_(1 / (targets.std((0, 2, 3), keepdim=True) + 1e-4))
+
+
+class Pupil(Student):
+    """A student that learns its labels in the same step: forward gives what the model says, and `told`, the tokens as read."""
+
+    def forward(self, frames, times, rays, context):
+        out = self.model(frames, times, rays, context)
+        return out | {"told": self.project(out["generative"])}
 
 
 class Windows:
@@ -69,14 +82,19 @@ class Lesson:
 
     def __call__(self, student, window):
         frames, times, step = window
-        want = (self.told(frames, step) - student.mean) * student.scale
+        told = self.told(frames, step)
         with loop.mixed(frames.device):
             said = student(frames, times)
-        cosine = F.cosine_similarity(said.float(), want, dim=1).mean()
-        return 1 - cosine, {"cosine": cosine.detach()}
+        return student.gap(said, told)
 
 
 FITTING = 10**6  # windows beyond every schedule: they give the teacher's channel means
+
+
+def fit(student, windows, lesson):
+    """Measures the teacher's channels on windows that no step uses."""
+    samples = (windows(FITTING + i) for i in range(4))
+    student.fit(torch.cat([lesson.told(frames, step) for frames, _, step in samples]))
 
 
 def train(cfg, clips, count, teacher, place, plan):
@@ -85,6 +103,5 @@ def train(cfg, clips, count, teacher, place, plan):
     model = Model(cfg, len(clips.meta["labels"]), len(clips.meta["colors"]))
     student = Student(model, teacher.channels).to(plan.device, memory_format=torch.channels_last)
     windows, lesson = Windows(cfg, clips, count), Lesson(cfg, teacher, place)
-    samples = (windows(FITTING + i) for i in range(4))
-    student.fit(torch.cat([lesson.told(frames, step) for frames, _, step in samples]))
+    fit(student, windows, lesson)
     return loop.Loop("student", student, muon.both(student, cfg.rate), plan).run(windows, lesson).model

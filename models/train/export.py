@@ -14,6 +14,7 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from . import card
+from .net import noise
 
 OPSET = 18  # LayerNormalization is one node from 17 on; TensorRT 10.3 reads up to 20
 
@@ -43,13 +44,16 @@ HEAD = ["gate", "fused", "heat", "box", "box_logvar", "attributes", "embedding",
 
 
 class Named(nn.Module):
-    """The head with its outputs in the manifest's order."""
+    """The head with its outputs in the manifest's order. The control named noise reads what was drawn."""
 
-    def __init__(self, head):
+    def __init__(self, head, drawn=None):
         super().__init__()
         self.head = head
+        self.register_buffer("drawn", drawn)
 
     def forward(self, generative, semantic, rays, context):
+        if self.drawn is not None:
+            generative = self.drawn + 0 * generative  # it stays an input of the graph
         out = self.head(generative, semantic, rays, context)
         return tuple(out[k] for k in HEAD)
 
@@ -83,11 +87,12 @@ def graphs(cfg, model, sample):
         image = frames[0, -1:].contiguous()
         context = torch.eye(len(cfg.families))[:1]
         generative, semantic = model.mixer(ring, times), model.semantic(image)
+        drawn = noise(generative) if cfg.fusion == "noise" else None
     return {
         "video_stem": (model.stem, (image,), ["image"], ["geometry"]),
         "semantic_encoder": (model.semantic, (image,), ["image"], ["semantic"]),
         "video_mixer": (model.mixer, (ring, times), ["ring", "times"], ["generative"]),
-        "spatial_head": (Named(model.head), (generative, semantic, rays, context),
+        "spatial_head": (Named(model.head, drawn), (generative, semantic, rays, context),
                          ["generative", "semantic", "rays", "context"], HEAD),
     }
 
@@ -171,6 +176,8 @@ def describe(run):
     """What the bundle learned from, in one sentence."""
     if run.student:
         return "Backbone distilled from a generator of clips, semantic encoder from words of regions, tuned on labelled rooms."
+    if run.teacher:
+        return "Both streams trained on labels of rendered rooms; the backbone learned the tokens of a generator of clips as well."
     return "Both streams trained on labels of rendered rooms, no teacher."
 
 
@@ -208,20 +215,20 @@ def training(run):
     }
 
 
-def bundle(run, out):
-    """The whole bundle of a finished run."""
-    cfg, model = run.cfg, run.final.cpu()
+def bundle(run, out, cfg, model, exam):
+    """The whole bundle of a model of a run; exam is what it did on held-out clips."""
+    model = model.cpu()
     sample = run.clips.gather(np.array([run.count]), np.array([7]), np.random.default_rng(0), augment=False)
     specs, files = write(cfg, model, sample, out)
-    offset, distance, size, yaw = (max(s, 0.05) for s in run.found["heldOut"]["spread"])
+    offset, distance, size, yaw = (max(s, 0.05) for s in exam["spread"])
     manifest = {
-        "formatVersion": 1, "name": out.name, "version": "0.3.1",
+        "formatVersion": 1, "name": out.name, "version": "0.4.0",
         "createdAt": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), "licence": "Apache-2.0",
         "description": describe(run), "view": {"width": cfg.image[1], "height": cfg.image[0], "hfovRad": cfg.hfov},
         "clip": {"length": cfg.frames, "strideSeconds": cfg.dt}, "grid": {"cols": cfg.grid[1], "rows": cfg.grid[0]},
         "labels": run.clips.meta["labels"], "colors": run.clips.meta["colors"], "families": list(cfg.families),
         "fusion": fusion(cfg), "teacher": run.found["teacher"], "training": training(run),
-        "metrics": {k: v for k, v in run.found.items() if k != "teacher"}, "sizePriors": priors(run.clips),
+        "metrics": {k: v for k, v in run.found.items() if k != "teacher"} | {"heldOut": exam}, "sizePriors": priors(run.clips),
         "decode": {
             "scoreThreshold": 0.4, "maxDetections": 32,
             "varianceScale": {

@@ -3,9 +3,20 @@
 import numpy as np
 import torch
 
-from . import decode, loop, loss, muon
+from . import decode, distil, loop, loss, muon
 
 HELD_OUT = 256  # clips at the end of the shards that only measure
+
+
+def family(cfg, rng):
+    """A question family: the neutral one in four of ten steps."""
+    others = len(cfg.families) - 1
+    return int(rng.choice(others + 1, p=[0.4] + [0.6 / others] * others))
+
+
+def judge(cfg, out, batch, family, meta):
+    """The loss of what a head said, at full width."""
+    return loss.total(cfg, {k: v.float() for k, v in out.items()}, batch, cfg.families[family], meta)
 
 
 class Batches:
@@ -23,24 +34,27 @@ class Batches:
         picks = rng.choice(self.count, cfg.clips, replace=False)
         ends = np.stack([rng.permutation(self.clips.meta["frames"])[:2] for _ in picks], 1)
         batch = self.clips.gather(np.concatenate([picks, picks]), np.concatenate([ends[0], ends[1]]), rng)
-        others = len(cfg.families) - 1
-        return batch, int(rng.choice(others + 1, p=[0.4] + [0.6 / others] * others))
+        return batch, family(cfg, rng), step
 
 
 class Answers:
-    """The loss of one batch for one family of questions."""
+    """The loss of one batch for one family of questions; with a lesson, the model is a distil.Pupil and learns that too."""
 
-    def __init__(self, cfg, meta):
-        self.cfg, self.meta = cfg, meta
+    def __init__(self, cfg, meta, lesson=None):
+        self.cfg, self.meta, self.lesson = cfg, meta, lesson
 
     def __call__(self, model, item):
-        (batch, family), cfg = item, self.cfg
+        (batch, asked, step), cfg = item, self.cfg
         n, device = len(batch["frames"]), batch["frames"].device
-        context = torch.eye(len(cfg.families), device=device)[family].expand(n, -1)
+        context = torch.eye(len(cfg.families), device=device)[asked].expand(n, -1)
         with loop.mixed(device):
             out = model(batch["frames"], batch["times"], batch["rays"], context)
-        out = {k: v.float() for k, v in out.items()}
-        return loss.total(cfg, out, batch, cfg.families[family], self.meta)
+        value, parts = judge(cfg, out, batch, asked, self.meta)
+        if not self.lesson:
+            return value, parts
+        half = n // 2  # the second half shows the same clips once more
+        gap, seen = model.gap(out["told"][:half], self.lesson.told(batch["frames"][:half], step))
+        return value + gap, parts | seen
 
 
 class Exam:
@@ -79,16 +93,23 @@ def count(clips):
     return max(len(clips) - HELD_OUT, len(clips) // 2)
 
 
-def train(cfg, clips, model, plan, name="fuse", encoders=1.0):
-    """The averaged model after the plan. Encoders learn at their share of the rate; 0 freezes them."""
-    model = model.to(plan.device, memory_format=torch.channels_last)
+def train(cfg, clips, model, plan, name="fuse", encoders=1.0, lesson=None):
+    """The averaged model after the plan. Encoders learn at their share of the rate; 0 freezes them.
+
+    A lesson adds the teacher's tokens to what the generative stream learns.
+    """
+    n = count(clips)
+    whole = distil.Pupil(model, lesson.teacher.channels) if lesson else model
+    whole = whole.to(plan.device, memory_format=torch.channels_last)
+    if lesson:
+        distil.fit(whole, distil.Windows(cfg, clips, n), lesson)
     model.frozen = encoders == 0
     parts = [model.stem, model.semantic, model.mixer]
     inner = {id(p) for part in parts for p in part.parameters()}
-    opts = muon.both(model, cfg.rate, skip=inner)
+    opts = muon.both(whole, cfg.rate, skip=inner)
     if encoders > 0:
         for part in parts:
             opts += muon.both(part, cfg.rate * encoders)
-    n = count(clips)
-    run = loop.Loop(name, model, opts, plan)
-    return run.run(Batches(cfg, clips, n), Answers(cfg, clips.meta), Exam(cfg, clips, n)), run
+    run = loop.Loop(name, whole, opts, plan)
+    mean = run.run(Batches(cfg, clips, n), Answers(cfg, clips.meta, lesson), Exam(cfg, clips, n))
+    return mean.model if lesson else mean, run

@@ -129,8 +129,9 @@ def total(cfg, out, batch, family, meta):
     parts = {
         "heat": e[0] * heat, "box": 0.5 * e[1] * box, "color": 0.3 * e[2] * attrs, "depth": 0.5 * e[3] * depth,
         "ego": 0.3 * ego, "room": 0.1 * room, "embed": 0.15 * embed_loss(out, batch),
-        "probe_depth": 0.3 * depth_loss(out["probe_depth"], batch["depth"]),
-        "probe_class": 0.5 * F.cross_entropy(out["probe_class"], batch["kind"]),
     }
+    if "probe_depth" in out:  # a head alone has none
+        parts["probe_depth"] = 0.3 * depth_loss(out["probe_depth"], batch["depth"])
+        parts["probe_class"] = 0.5 * F.cross_entropy(out["probe_class"], batch["kind"])
     parts = {k: v for k, v in parts.items() if labelled.get(LABELS.get(k), True)}
     return sum(parts.values()), {k: v.detach() for k, v in parts.items()}

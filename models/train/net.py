@@ -122,6 +122,16 @@ def raised(field, channel, ground):
     return torch.cat(([before] if channel else []) + [it + ground, after], 1)
 
 
+def noise(tokens):
+    """What the control named noise reads in place of generative tokens [B,C,h,w]: drawn anew in training, and always the
+    same draw afterwards, so that a bundle's outputs can be told again."""
+    if torch.is_grad_enabled():
+        return torch.randn_like(tokens)
+    generator = torch.Generator().manual_seed(11)
+    drawn = torch.randn(tokens.shape[1:], generator=generator).to(tokens)
+    return drawn.expand_as(tokens)
+
+
 class Head(nn.Module):
     """Generative and semantic tokens, the rays of the camera and the question's context to everything that is said."""
 
@@ -197,8 +207,9 @@ class Model(nn.Module):
             generative = self.generative(frames, times)
             meaning = self.semantic(frames[:, -1])
         if self.cfg.fusion == "noise":
-            generative = torch.randn_like(generative)
+            generative = noise(generative)
         out = self.head(generative, meaning, rays, context)
+        out["generative"] = generative
         out["probe_depth"] = self.probe_depth(generative)
         out["probe_class"] = self.probe_class(meaning)
         return out

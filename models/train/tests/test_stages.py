@@ -8,7 +8,7 @@ import unittest
 import numpy as np
 import torch
 
-from train import config, contrast, data, fuse, loop, loss, muon, net, probe, teacher
+from train import bundle, config, contrast, controls, data, distil, fuse, loop, loss, muon, net, probe, teacher
 
 CFG = config.SMOKE
 
@@ -142,6 +142,36 @@ class Data(unittest.TestCase):
             self.assertEqual(disk["frames"].shape, (2, CFG.frames, 3, *CFG.image))
 
 
+    def test_tokens_of_pairs(self):
+        """Controls read what the encoders make of the windows, two of each clip; a step's batch is always the same."""
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            shard(folder / "shard-00000", n=6)
+            (folder / "meta.json").write_text(json.dumps({"labels": list("abcd"), "colors": list("xyz"), "frames": 8}))
+            clips, model = data.Clips(CFG, folder), net.Model(CFG, 4, 3)
+            tokens = controls.Tokens(CFG, clips, model, 6, 8)
+            self.assertEqual(len(tokens), 8)
+            self.assertEqual(tokens.fields["generative"].shape, (2, 8, CFG.generative, *CFG.grid))
+            self.assertTrue(torch.equal(tokens.fields["things"][0], tokens.fields["things"][1]))
+            batches = controls.Batches(CFG, tokens)
+            (a, asked, _), (b, again, _) = batches(3), batches(3)
+            self.assertEqual(asked, again)
+            self.assertEqual(len(a["rays"]), 2 * CFG.clips)
+            self.assertTrue(all(torch.equal(a[k], b[k]) for k in a))
+
+
+class Begun(unittest.TestCase):
+    def test_pupil(self):
+        """A model that learned from a teacher begins another run without what was thrown away."""
+        with tempfile.TemporaryDirectory() as name:
+            model = net.Model(CFG, 4, 3)
+            path = pathlib.Path(name) / "fuse.pt"
+            loop.save(path, {"mean": distil.Pupil(model, 8).state_dict()})
+            net.Model(CFG, 4, 3).load_state_dict(bundle.begun(path))
+            loop.save(path, {"mean": model.state_dict()})
+            net.Model(CFG, 4, 3).load_state_dict(bundle.begun(path))
+
+
 class Labels(unittest.TestCase):
     def test_unknown_depth(self):
         """Unknown pixels count for nothing, and a cell that is mostly unknown is unknown."""
@@ -235,7 +265,7 @@ class SameSeed(unittest.TestCase):
             plan = loop.Plan(pathlib.Path(tempfile.mkdtemp()), 3, keep=False)
             run = loop.Loop("x", model, muon.both(model, 1e-3), plan)
             for _ in range(2):
-                run.one((batch, 1), answers)
+                run.one((batch, 1, 0), answers)
                 run.step += 1
             ends.append(torch.cat([p.detach().flatten() for p in run.mean.parameters()]))
         self.assertTrue(torch.equal(*ends))
