@@ -14,9 +14,11 @@ type aside struct {
 	ctx context.Context //nolint:containedctx // of the run under way: an argument would have to be allocated
 }
 
-func (a *aside) init(g Graph) {
+// init sets what runs: first prepare, which fills the graph's inputs, then the graph.
+func (a *aside) init(g Graph, prepare func()) {
 	a.done = make(chan error, 1)
 	a.run = func() {
+		prepare()
 		begun := time.Now()
 		err := g.Run(a.ctx)
 		a.spent = time.Since(begun)

@@ -97,7 +97,8 @@ func New(cfg Config) (*Pipeline, error) {
 	}
 	p.ring.init(m.Clip.Length, time.Duration(m.Clip.StrideSeconds*float64(time.Second)),
 		len(p.stem.Output("geometry")), len(p.semantic.Output("semantic")))
-	p.aside.init(p.semantic)
+	image, same := p.stem.Input("image"), p.semantic.Input("image")
+	p.aside.init(p.semantic, func() { copy(same, image) })
 	p.decode.init(m, p.head)
 	p.obs.Detections = make([]scene.Detection, 0, m.Decode.MaxDetections)
 	p.obs.Hints = make([]scene.Detection, 0, len(m.Labels))
@@ -117,7 +118,6 @@ func (p *Pipeline) Frame(ctx context.Context, f *camera.Frame) error {
 	if err := p.view.Apply(image, f); err != nil {
 		return fmt.Errorf("rectifying a picture of camera %s: %w", p.cfg.Camera, err)
 	}
-	copy(p.semantic.Input("image"), image)
 	spent := Timing{View: time.Since(begun)}
 	if err := p.encoders(ctx, &spent); err != nil {
 		return err
