@@ -17,9 +17,10 @@ def curves(rows, path):
         layers = [r["layer"] for r in mine]
         axes[0].plot(layers, [100 * r["depth_abs_rel"] for r in mine], marker="o", label=f"{noise:g}")
         axes[1].plot(layers, [r["matched"] - r["floor"] for r in mine], marker="o", label=f"{noise:g}")
+    axes[0].axhline(100 * rows[0]["depth_floor"], color="grey", linestyle=":", label="one depth for all")
     axes[0].set(xlabel="layer", ylabel="relative error of depth, %", title="depth, read linearly")
     axes[1].set(xlabel="layer", ylabel="cosine above the floor", title="agreement of two views")
-    axes[1].legend(title="noise level", fontsize="small")
+    axes[0].legend(title="noise level", fontsize="small")
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

@@ -20,6 +20,7 @@ class Sight:
     batch: int = 16
     steps: int = 3000
     rate: float = 5e-4
+    kind: str = "transformer"  # or pyramid: convolutions, for a CPU
 
     @property
     def grid(self):
@@ -64,9 +65,11 @@ class Config:
 
 
 TEACHERS = {
-    "smoke": Sight("smoke", width=32, depth=2, heads=2, image=(72, 96), batch=2, steps=2),
-    "small": Sight("small", width=192, depth=6, heads=3, image=(72, 96), steps=2000),
-    "medium": Sight("medium", width=320, depth=8, heads=5, image=(72, 96)),
+    "smoke": Sight("smoke", width=32, depth=4, heads=2, image=(72, 96), batch=2, steps=2, kind="pyramid"),
+    "small": Sight("small", width=96, depth=8, heads=3, image=(72, 96), patch=4, batch=8, steps=5000, rate=1e-3,
+                   kind="pyramid"),
+    "medium": Sight("medium", width=160, depth=10, heads=5, image=(72, 96), patch=4, batch=8, steps=5000, rate=1e-3,
+                    kind="pyramid"),
     "large": Sight("large", width=512, depth=10, heads=8, image=(120, 160), batch=64, steps=40000, rate=3e-4),
 }
 

@@ -92,6 +92,7 @@ def measure(cfg, clips, read, picks):
     flat = lambda x: x.flatten(0, 1)
     out = correspondence(torch.cat(found), torch.cat(wheres))
     out["depth_abs_rel"] = depth(flat(tokens[:half]), deeps[:half].flatten(), flat(tokens[half:]), deeps[half:].flatten())
+    out["depth_floor"] = ((deeps[:half].mean() - deeps[half:]).exp() - 1).abs().mean().item()  # one depth for all
     return {k: round(v, 4) for k, v in out.items()}
 
 

@@ -76,21 +76,16 @@ class Block(nn.Module):
         return self.time(x.transpose(1, 2).reshape(b * s, t, c)).reshape(b, s, t, c).transpose(1, 2)
 
 
-class Teacher(nn.Module):
-    """Clips [B,T,3,H,W] with values 0..1; T may differ from call to call up to `longest`."""
+class Flow(nn.Module):
+    """What all simulators share: clips [B,T,3,H,W] with values 0..1 as patches, the noise in them, and what becomes of it.
 
-    def __init__(self, sight, longest=8):
+    One has `tokens(z, t, depth)`, whatever `map` turns into [B,T,C,h,w], and `forward(z, t)`: the clean latents that z at
+    noise level t [B] came from.
+    """
+
+    def __init__(self, sight):
         super().__init__()
         self.sight, self.channels, self.layers, self.name = sight, sight.width, sight.depth, f"sim-{sight.name}"
-        h, w = sight.grid
-        size = 3 * sight.patch**2
-        self.enter, self.leave = nn.Linear(size, sight.width), nn.Linear(sight.width, size)
-        self.place = nn.Parameter(0.02 * torch.randn(1, 1, h * w, sight.width))
-        self.moment = nn.Parameter(0.02 * torch.randn(1, longest, 1, sight.width))
-        level = [nn.Linear(sight.width, sight.width), nn.SiLU(), nn.Linear(sight.width, sight.width), nn.SiLU()]
-        self.level = nn.Sequential(*level)
-        self.blocks = nn.ModuleList(Block(sight.width, sight.heads) for _ in range(sight.depth))
-        self.norm = nn.LayerNorm(sight.width)
 
     def latents(self, frames):
         """Patches [B,T,S,3pp], about of unit variance."""
@@ -109,18 +104,6 @@ class Teacher(nn.Module):
         x = latents.reshape(b, t, h, w, 3, p, p).permute(0, 1, 4, 2, 5, 3, 6).reshape(b, t, 3, h * p, w * p)
         return (x / 4 + 0.4).clamp(0, 1)
 
-    def tokens(self, z, t, depth=None):
-        """The tokens [B,T,S,C] after `depth` blocks, all when None."""
-        x = self.enter(z) + self.place + self.moment[:, : z.shape[1]]
-        level = self.level(waves(t, self.sight.width).to(x.dtype))
-        for block in self.blocks[:depth]:
-            x = block(x, level)
-        return x
-
-    def forward(self, z, t):
-        """The clean latents that z at noise level t [B] came from."""
-        return self.leave(self.norm(self.tokens(z, t)))
-
     def noisy(self, x, t, generator=None):
         """z at level t [B] and the noise in it."""
         e = torch.randn(x.shape, generator=generator, device=x.device, dtype=x.dtype)
@@ -131,9 +114,8 @@ class Teacher(nn.Module):
     def features(self, frames, layer, noise, generator=None):
         """Tokens [B,T,C,h,w] after block `layer` (1 is the first) of the clip at one noise level; one pass."""
         x = self.latents(frames)
-        z, _ = self.noisy(x, torch.full((len(x),), noise, device=x.device), generator)
-        tokens = self.tokens(z, torch.full((len(x),), noise, device=x.device), layer)
-        return tokens.transpose(2, 3).reshape(*tokens.shape[:2], self.channels, *self.sight.grid)
+        level = torch.full((len(x),), noise, device=x.device)
+        return self.map(self.tokens(self.noisy(x, level, generator)[0], level, layer))
 
     @torch.no_grad()
     def sample(self, count, frames, generator, steps=40):
@@ -148,13 +130,43 @@ class Teacher(nn.Module):
         return self.pictures(z)
 
 
+class Teacher(Flow):
+    """The transformer; T may differ from call to call up to `longest`."""
+
+    def __init__(self, sight, longest=8):
+        super().__init__(sight)
+        h, w = sight.grid
+        size = 3 * sight.patch**2
+        self.enter, self.leave = nn.Linear(size, sight.width), nn.Linear(sight.width, size)
+        self.place = nn.Parameter(0.02 * torch.randn(1, 1, h * w, sight.width))
+        self.moment = nn.Parameter(0.02 * torch.randn(1, longest, 1, sight.width))
+        level = [nn.Linear(sight.width, sight.width), nn.SiLU(), nn.Linear(sight.width, sight.width), nn.SiLU()]
+        self.level = nn.Sequential(*level)
+        self.blocks = nn.ModuleList(Block(sight.width, sight.heads) for _ in range(sight.depth))
+        self.norm = nn.LayerNorm(sight.width)
+
+    def tokens(self, z, t, depth=None):
+        """The tokens [B,T,S,C] after `depth` blocks, all when None."""
+        x = self.enter(z) + self.place + self.moment[:, : z.shape[1]]
+        level = self.level(waves(t, self.sight.width).to(x.dtype))
+        for block in self.blocks[:depth]:
+            x = block(x, level)
+        return x
+
+    def forward(self, z, t):
+        return self.leave(self.norm(self.tokens(z, t)))
+
+    def map(self, tokens):
+        return tokens.transpose(2, 3).unflatten(3, self.sight.grid)
+
+
 FLOOR = 0.05  # noise level below which the weight of the velocity's loss stops to grow
 
 
 def loss(module, clips):
-    """The velocity's squared error at noise levels around the middle."""
+    """The velocity's squared error at noise levels around the middle, with some near pure noise: samples begin there."""
     x = module.latents(clips)
-    t = torch.sigmoid(torch.randn(len(x), device=x.device) - 0.2)
+    t = torch.sigmoid(1.2 * torch.randn(len(x), device=x.device) + 0.2)
     z, _ = module.noisy(x, t)
     with loop.mixed(x.device):
         out = module(z, t)
@@ -182,10 +194,17 @@ class Batches:
         return frames
 
 
+def make(sight):
+    """An untrained simulator of the kind that is wanted."""
+    from .pyramid import Pyramid  # which rests on this module
+
+    return {"transformer": Teacher, "pyramid": Pyramid}[sight.kind](sight)
+
+
 def train(cfg, clips, count, plan):
     """A teacher trained on the first `count` clips."""
     torch.manual_seed(cfg.seed)
-    net = Teacher(cfg.teacher).to(plan.device)
+    net = make(cfg.teacher).to(plan.device)
     decay = [p for p in net.parameters() if p.ndim == 2]
     rest = [p for p in net.parameters() if p.ndim != 2]
     opt = torch.optim.AdamW(

@@ -1,5 +1,6 @@
 """Checks of the parts that the stages share; `python -m unittest discover -s train/tests -t .` from the folder models."""
 
+import dataclasses
 import json
 import pathlib
 import tempfile
@@ -190,21 +191,41 @@ class Labels(unittest.TestCase):
         self.assertEqual(kept, {"depth", "probe_depth"})
 
 
+def opened(net_):
+    """The simulator with its gates, which start closed, open."""
+    torch.manual_seed(1)
+    for p in net_.eval().parameters():
+        torch.nn.init.normal_(p, std=0.1)
+
+
 class Simulator(unittest.TestCase):
+    kinds = [teacher.make(dataclasses.replace(CFG.teacher, kind=kind)) for kind in ("transformer", "pyramid")]
+
     def test_patches_are_reversible(self):
-        net_ = teacher.Teacher(CFG.teacher)
+        net_ = self.kinds[0]
         frames = torch.rand(2, 3, 3, *CFG.teacher.image) * 0.6 + 0.2
         self.assertTrue(torch.allclose(net_.pictures(net_.latents(frames)), frames, atol=1e-5))
 
     def test_features_follow_the_generator(self):
-        net_ = teacher.Teacher(CFG.teacher).eval()
-        for p in net_.parameters():  # gates start closed: open them
-            torch.nn.init.normal_(p, std=0.1)
         frames = torch.rand(1, 4, 3, *CFG.image)
-        a, b, c = (net_.features(frames, 1, 0.5, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
-        self.assertEqual(a.shape, (1, 4, CFG.teacher.width, *CFG.teacher.grid))
-        self.assertTrue(torch.equal(a, b))
-        self.assertFalse(torch.allclose(a, c))
+        for net_ in self.kinds:
+            opened(net_)
+            a, b, c = (net_.features(frames, 1, 0.5, torch.Generator().manual_seed(s)) for s in (1, 1, 2))
+            self.assertEqual(a.shape, (1, 4, CFG.teacher.width, *CFG.teacher.grid))
+            self.assertTrue(torch.equal(a, b))
+            self.assertFalse(torch.allclose(a, c))
+
+    def test_frames_know_of_each_other(self):
+        """What one frame shows moves the tokens of another, near in time after one block and any after all."""
+        frames = torch.rand(1, 4, 3, *CFG.image)
+        other = frames.clone()
+        other[:, 3] = 0.5
+        for net_ in self.kinds:
+            opened(net_)
+            level = torch.full((1,), 0.5)
+            a, b = (net_.map(net_.tokens(net_.latents(f), level)) for f in (frames, other))
+            self.assertFalse(torch.allclose(a[:, 0], b[:, 0]))
+            self.assertEqual(net_(net_.latents(frames), level).shape, net_.latents(frames).shape)
 
 
 class Fusion(unittest.TestCase):
