@@ -66,7 +66,7 @@ def own(folder):
 
 def begun(file):
     """The averaged weights of an earlier fuse."""
-    state = loop.load(file)
+    state = loop.load(pathlib.Path(file))
     if state is None:
         raise SystemExit(f"there is no checkpoint {file}.0 to go on from: train that bundle first")
     mean = state["mean"]
@@ -89,7 +89,7 @@ class Run:
         print(f"{len(self.clips)} clips after {time.monotonic() - began:.0f} s")
         self.found = {"teacher": {"id": "none", "layer": 0, "noiseLevel": 0, "noisePolicy": "none"}}
         self.teacher = self.student = self.semantic = self.words = None
-        self.begun = begun(pathlib.Path(a.begin)) if a.begin else None
+        self.begun = begun(a.begin) if a.begin else None
 
     def plan(self, stage, steps):
         a, minutes = self.a, None

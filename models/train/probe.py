@@ -2,9 +2,12 @@
 
 Both are measured over layers and noise levels; the best place is where the student learns from.
 
-    python -m train.probe --bundle nano
+    python -m train.probe nano --begin ../build/train-nano/fuse.pt    the same of a trained model's own tokens
 """
 
+import argparse
+
+import numpy as np
 import torch
 import torch.nn.functional as F
 
@@ -111,3 +114,41 @@ def sweep(cfg, clips, teacher, picks, layers, levels, draws=1):
 def best(rows):
     """The layer and noise level with the least depth error plus the most agreement above the floor."""
     return max(rows, key=lambda r: r["matched"] - r["floor"] - r["depth_abs_rel"])
+
+
+def own(cfg, model):
+    """Readers of a model's tokens: of each frame alone, and in the time context of those before it."""
+    times = torch.arange(1 - cfg.frames, 1) * cfg.dt
+
+    def seen(frames, t):
+        order = np.clip(np.arange(t - cfg.frames + 1, t + 1), 0, None)
+        return model.generative(frames[:, order], times.expand(len(frames), -1))
+
+    each = lambda read: lambda frames: torch.stack([read(frames, t) for t in range(frames.shape[1])], 1)
+    return {
+        "video_stem": each(lambda frames, t: model.stem(frames[:, t])), "video_mixer": each(seen),
+        "semantic_encoder": each(lambda frames, t: model.semantic(frames[:, t])),
+    }
+
+
+def main():
+    from . import bundle, config, fuse  # which rest on this module
+    from .data import Clips
+    from .net import Model
+
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("name", choices=sorted(config.BUNDLES))
+    p.add_argument("--begin", required=True, help="checkpoint of a fuse")
+    p.add_argument("--data", help="folder of shards (../build/data/NAME)")
+    a = p.parse_args()
+    cfg = config.BUNDLES[a.name]
+    clips = Clips(cfg, a.data or f"../build/data/{a.name}")
+    model = Model(cfg, len(clips.meta["labels"]), len(clips.meta["colors"])).eval()
+    model.load_state_dict(bundle.begun(a.begin))
+    first = fuse.count(clips)
+    for name, read in own(cfg, model).items():
+        print(name, measure(cfg, clips, read, list(range(first, len(clips)))[:128]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,8 +3,6 @@
 A clip is cut into patches. Noise level t mixes them, z = (1 - t) x + t e, and the network predicts x; its loss is that
 of the velocity e - x, which is the same but for a weight (Lipman et al. 2023; Li and He 2025 for predicting x). To fill
 in what noise hid it has to know what rooms look like from where: its inner tokens are what the student learns.
-
-    python -m train.teacher --size small --data DIR --work DIR
 """
 
 import math
