@@ -121,6 +121,14 @@ type Decode struct {
 	ScoreThreshold float64       `json:"scoreThreshold"` // 0..1
 	MaxDetections  int           `json:"maxDetections"`
 	VarianceScale  VarianceScale `json:"varianceScale"`
+	Counting       Counting      `json:"counting"`
+}
+
+// Counting is how far a memory may be trusted to hold each thing once, on walks through rooms never seen. Both zero is
+// a memory that errs in nothing but what it says of each thing.
+type Counting struct {
+	Missed float64 `json:"missed"` // things that it lacks, for each that it holds
+	Wrong  float64 `json:"wrong"`  // share of what it holds that is not there, or is something else; 0..1
 }
 
 // VarianceScale multiplies each predicted variance so that its 95 % interval covers 95 % on rooms never seen.

@@ -109,6 +109,8 @@ func (m *Manifest) checkFusion(l *problemList) {
 func (m *Manifest) checkDecode(l *problemList) {
 	l.between("decode.scoreThreshold", m.Decode.ScoreThreshold, 0, 1)
 	l.between("decode.maxDetections", float64(m.Decode.MaxDetections), 1, 1024)
+	l.between("decode.counting.missed", m.Decode.Counting.Missed, 0, 10)
+	l.between("decode.counting.wrong", m.Decode.Counting.Wrong, 0, 1)
 	s := m.Decode.VarianceScale
 	for _, scale := range []struct {
 		key   string

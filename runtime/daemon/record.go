@@ -148,13 +148,14 @@ type glance struct {
 	snap *scene.Snapshot
 	now  time.Duration
 	mark uint64 // of the recording; 0 without one
+	opt  query.Options
 }
 
 // glance reads the memory and writes down that it did.
 func (d *daemon) glance() glance {
 	d.journal.mu.Lock()
 	defer d.journal.mu.Unlock()
-	g := glance{snap: d.memory.Snapshot(), now: camera.Now()}
+	g := glance{snap: d.memory.Snapshot(), now: camera.Now(), opt: d.options()}
 	if d.record.On() {
 		d.journal.glances++
 		g.mark = d.journal.glances
@@ -165,9 +166,15 @@ func (d *daemon) glance() glance {
 
 // execute answers a query from it.
 func (g glance) execute(q query.Query) query.Answer {
+	g.opt.Now = g.now
+	return query.Execute(q, g.snap, g.opt)
+}
+
+// options are how far the bundle may be trusted.
+func (d *daemon) options() query.Options {
 	opt := query.DefaultOptions()
-	opt.Now = g.now
-	return query.Execute(q, g.snap, opt)
+	opt.Missed, opt.Wrong = d.bundle.Manifest.Decode.Counting.Missed, d.bundle.Manifest.Decode.Counting.Wrong
+	return opt
 }
 
 // noteFeatures writes down digests of what the encoders made of a picture.

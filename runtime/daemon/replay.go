@@ -354,7 +354,9 @@ func (p *player) glance(rec record.Record) error {
 		return err
 	}
 	delete(p.glances, s.ID-keptGlances)
-	p.glances[s.ID] = glance{snap: p.d.memory.Snapshot(), now: time.Duration(s.Now), mark: s.ID}
+	p.glances[s.ID] = glance{
+		snap: p.d.memory.Snapshot(), now: time.Duration(s.Now), mark: s.ID, opt: p.d.options(),
+	}
 	return nil
 }
 

@@ -53,7 +53,7 @@ func (r *robot) reply(ctx context.Context, t *tour, questions []Question) ([]Rep
 			return nil, err
 		}
 	}
-	return answerAll(questions, Gated, memory.Snapshot(), r.lexicon), nil
+	return answerAll(questions, Gated, memory.Snapshot(), r.lexicon, options(r.manifest)), nil
 }
 
 // seer perceives perfectly: what a look shows is told to the memory as it is, box, label and depth. It shows what the
@@ -79,7 +79,7 @@ func (s *seer) reply(_ context.Context, t *tour, questions []Question) ([]Reply,
 			return nil, err
 		}
 	}
-	return answerAll(questions, Perfect, memory.Snapshot(), s.lexicon), nil
+	return answerAll(questions, Perfect, memory.Snapshot(), s.lexicon, query.DefaultOptions()), nil
 }
 
 // see writes the truth about one look down as perception would.
@@ -105,7 +105,9 @@ func (s *seer) see(t *tour, i int) *scene.Observation {
 }
 
 // answerAll asks every question in English and writes the answers down as a benchmark wants them.
-func answerAll(questions []Question, from string, snap *scene.Snapshot, lexicon *query.Lexicon) []Reply {
+func answerAll(
+	questions []Question, from string, snap *scene.Snapshot, lexicon *query.Lexicon, opt query.Options,
+) []Reply {
 	out := make([]Reply, len(questions))
 	for i := range questions {
 		q := &questions[i]
@@ -115,9 +117,16 @@ func answerAll(questions []Question, from string, snap *scene.Snapshot, lexicon 
 			out[i].Status, out[i].Reason = string(query.Refused), "not_understood"
 			continue
 		}
-		out[i].take(q, query.Execute(parsed, snap, query.DefaultOptions()))
+		out[i].take(q, query.Execute(parsed, snap, opt))
 	}
 	return out
+}
+
+// options are those of the daemon.
+func options(m *models.Manifest) query.Options {
+	opt := query.DefaultOptions()
+	opt.Missed, opt.Wrong = m.Decode.Counting.Missed, m.Decode.Counting.Wrong
+	return opt
 }
 
 // take writes an answer down: a number as it is, a choice as the letter of its option.

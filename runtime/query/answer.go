@@ -107,6 +107,8 @@ type Options struct {
 	MaxPlace       float64       // of the place of locate: the longer half axis of its 95 % ellipse over its distance …
 	PlaceFloor     float64       // … and always allowed, m
 	MaxBearing     float64       // half width of a direction's interval, rad
+	Missed         float64       // things that the memory lacks, for each that it holds; widens a count's interval
+	Wrong          float64       // share of what it holds that is something else, the same
 	Widen          float64       // factor on every standard deviation, 1 for a calibrated camera
 	RobotWidth     float64       // m, where the query names none
 	RobotHeight    float64       // m, what hangs higher is not in the way

@@ -77,6 +77,25 @@ func poissonBinomial(probabilities []float64) []float64 {
 	return dist
 }
 
+// poisson returns the distribution of a count and of so many more as a Poisson distribution of that mean tells.
+func poisson(dist []float64, mean float64) []float64 {
+	if mean <= 0 {
+		return dist
+	}
+	most := int(math.Ceil(mean+6*math.Sqrt(mean))) + 2 // beyond lies next to nothing
+	out := make([]float64, len(dist)+most)
+	share := math.Exp(-mean)
+	for extra := range most + 1 {
+		for k, p := range dist {
+			if k+extra < len(out) {
+				out[k+extra] += p * share
+			}
+		}
+		share *= mean / float64(extra+1)
+	}
+	return out
+}
+
 // quantile returns the smallest count whose cumulative probability reaches q.
 func quantile(dist []float64, q float64) int {
 	sum := 0.0

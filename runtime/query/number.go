@@ -47,7 +47,8 @@ func (e *executor) ceiling(o *scene.Object) float64 {
 	return min(sum, o.Existence)
 }
 
-// count adds up the things that match, each with its probability of being there and being what is asked for.
+// count adds up the things that match, each with its probability of being there and being what is asked for. The
+// interval also allows for what the memory lacks, and for what it takes for something else.
 func (e *executor) count() Answer {
 	list := e.union()
 	probabilities := make([]float64, len(list))
@@ -61,9 +62,21 @@ func (e *executor) count() Answer {
 	}
 	dist := poissonBinomial(probabilities)
 	n := quantile(dist, 0.5)
-	interval := [2]float64{float64(quantile(dist, 0.025)), float64(quantile(dist, 0.975))}
+	interval := e.countInterval(probabilities)
 	e.a.Confidence = dist[n]
 	return e.a.answer(float64(n), "objects", interval, countText(e.asked(), n, interval))
+}
+
+// countInterval returns the 95 % interval of a count.
+func (e *executor) countInterval(probabilities []float64) [2]float64 {
+	mean := 0.0
+	real := make([]float64, len(probabilities))
+	for i, p := range probabilities {
+		mean += p
+		real[i] = p * (1 - e.opt.Wrong)
+	}
+	high := poisson(poissonBinomial(probabilities), e.opt.Missed*mean)
+	return [2]float64{float64(quantile(poissonBinomial(real), 0.025)), float64(quantile(high, 0.975))}
 }
 
 // exists is the probability that at least one thing matches; with all, that at least one matches of each. Where the
