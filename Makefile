@@ -54,7 +54,7 @@ export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2
 	python3-torch libopenblas0-pthread python3-onnx python3-matplotlib
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano distil-nano controls-nano bundles bench-quant measure \
+.PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano train-nano-on distil-nano controls-nano bundles bench-quant measure \
 	onnxruntime-gpu gpu-test fuzz vuln sbom reproducible faults soak fleet-sim bare-test browser-test setup-browser \
 	measure-page promtool-test cross cross-test deb deb-test growth size clean
 
@@ -116,15 +116,18 @@ env: setup ## print the settings for go commands typed by hand: eval "$$(make en
 train-nano: build ## train the nano bundle on this machine's CPU (an hour or more)
 	@.make/train bundle nano --stages fuse,export
 
-# What distil-nano goes on from, and where its checkpoints lie.
-DISTILLED := --begin ../build/train-nano/fuse.pt --work ../build/distil-nano --steps 2400
+# What the longer trainings of nano go on from.
+LONGER := --begin ../build/train-nano/fuse.pt --steps 2800
 
-distil-nano: build ## train a teacher on pictures alone, and go on with nano beside it (after make train-nano; an hour and a half)
-	@.make/train bundle nano --stages teacher,probe,fuse,export $(DISTILLED)
+train-nano-on: build ## go on with nano for another cycle (after make train-nano; three quarters of an hour)
+	@.make/train bundle nano --stages fuse,export --work ../build/train-nano-on $(LONGER)
 
-controls-nano: build ## train and measure the other ways to fuse, three seeds each (after make distil-nano; two hours)
-	@.make/train bundle nano --stages teacher,probe,fuse,controls $(DISTILLED)
-	@$(RUN) .make/train variants --work ../build/distil-nano --rooms 500
+distil-nano: build ## the same, beside a teacher that is trained first, on pictures alone (after make train-nano; two hours)
+	@.make/train bundle nano --stages teacher,probe,fuse,export --work ../build/distil-nano $(LONGER)
+
+controls-nano: build ## train and measure the other ways to fuse, three seeds each (after make train-nano-on; two hours)
+	@.make/train bundle nano --stages fuse,controls --work ../build/train-nano-on $(LONGER)
+	@$(RUN) .make/train variants --work ../build/train-nano-on --rooms 500
 
 measure: build ## hold latency, memory, start and skipped frames against their bounds (MEASURE_SECONDS=600)
 	@$(RUN) go test -count=1 -run 'IsFast$$' -v ./runtime/query
