@@ -68,7 +68,7 @@ func DefaultConfig(labels, colors []string) Config {
 	return Config{
 		Labels: labels, Colors: colors,
 		MaxObjects: 256, MaxDetections: 128,
-		CenterFloor: 0.03, RangeFloor: 0.02, LogSizeFloor: 0.05, RepeatShare: 0.2, SharedError: 2.5,
+		CenterFloor: 0.03, RangeFloor: 0.02, LogSizeFloor: 0.05, RepeatShare: 0.15, SharedError: 2.5,
 		GateDistance: 16.3, GateCost: 27, LabelNoise: 0.1,
 		DetectionRate: 0.8, ClutterRate: 0.05, MaxRange: 8, EvidenceTime: 500 * time.Millisecond,
 		ConfirmHits: 2, ConfirmWindow: 2 * time.Second, ConfirmScore: 0.8, ConfirmExists: 0.7, ConfirmLabel: 0.6,
