@@ -54,7 +54,7 @@ export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2
 	python3-torch libopenblas0-pthread python3-onnx python3-matplotlib
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano train-nano-on distil-nano controls-nano bundles bench-quant measure \
+.PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano train-nano-on distil-nano controls-nano bundles bench-quant measure stages \
 	onnxruntime-gpu gpu-test fuzz vuln sbom reproducible faults soak fleet-sim bare-test browser-test setup-browser \
 	measure-page promtool-test cross cross-test deb deb-test growth size clean
 
@@ -128,6 +128,9 @@ distil-nano: build ## the same, beside a teacher that is trained first, on pictu
 controls-nano: build ## train and measure the other ways to fuse, three seeds each (after make train-nano-on; two hours)
 	@.make/train bundle nano --stages fuse,controls --work ../build/train-nano-on $(LONGER)
 	@$(RUN) .make/train variants --work ../build/train-nano-on --rooms 500
+
+stages: build ## measure each stage and hold it against what was measured on a machine of this kind
+	@$(RUN) bin/vegad bench --compare runtime/bench/baselines
 
 measure: build ## hold latency, memory, start and skipped frames against their bounds (MEASURE_SECONDS=600)
 	@$(RUN) go test -count=1 -run 'IsFast$$' -v ./runtime/query
