@@ -54,9 +54,9 @@ export TEST_PACKAGES := mosquitto mosquitto-clients opencv-doc python3-gi gir1.2
 	python3-torch libopenblas0-pthread python3-onnx python3-matplotlib
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano train-nano-on distil-nano controls-nano bundles bench-quant measure stages \
-	onnxruntime-gpu gpu-test fuzz vuln sbom reproducible faults soak fleet-sim bare-test browser-test setup-browser \
-	measure-page promtool-test cross cross-test deb deb-test growth size clean
+.PHONY: help demo test check lint fmt tidy vet build setup setup-test env train-nano train-nano-on distil-nano \
+	controls-nano bundles bench-quant measure stages onnxruntime-gpu gpu-test fuzz vuln sbom reproducible faults soak \
+	fleet-sim bare-test browser-test setup-browser measure-page promtool-test cross cross-test deb deb-test growth size clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{gsub(/\$$\$$/, "$$", $$2); printf "  make %-16s %s\n", $$1, $$2}' Makefile
