@@ -138,7 +138,6 @@ func launchWith(t *testing.T, o daemon.Options) *robot {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	r := &robot{
 		t: t, journal: &journal{}, ready: make(chan daemon.Info, 2), done: make(chan struct{}), cancel: cancel,
-		from: make(map[string]int),
 	}
 	o.Version, o.Logger, o.OnFrame = "test", slog.New(r.journal), r.note
 	o.OnReady = func(i daemon.Info) { r.ready <- i }
@@ -162,6 +161,9 @@ func (r *robot) note(camera string, seq uint64, _ time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.frames = append(r.frames, seq)
+	if r.from == nil {
+		r.from = make(map[string]int)
+	}
 	r.from[camera]++
 }
 

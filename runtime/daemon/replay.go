@@ -148,7 +148,8 @@ func newPlayer(d *daemon, head record.Head) (*player, error) {
 	}
 	m, r := &d.bundle.Manifest, d.engine.Report()
 	return &player{
-		d: d, eye: eye, unpack: unpack, first: -1, digests: make(map[uint64]record.Features), glances: make(map[uint64]glance),
+		d: d, eye: eye, unpack: unpack, first: -1,
+		digests: make(map[uint64]record.Features), glances: make(map[uint64]glance),
 		out: Replayed{Then: head, Notes: []string{}, Differences: []Difference{}, Now: Ran{
 			Version: d.o.Version, Bundle: m.Name + " " + m.Version, BundleDigest: d.bundle.Digest(),
 			Provider: string(r.Provider), Precision: string(r.Precision),

@@ -144,8 +144,8 @@ func (s *Server) URL() string {
 	return s.site.URL()
 }
 
-// Frame shows a picture of a camera if somebody waits for one. It belongs to the goroutine that reads the camera, copies
-// what it needs before it returns, and never waits for a viewer.
+// Frame shows a picture of a camera if somebody waits for one. It belongs to the goroutine that reads the camera,
+// copies what it needs before it returns, and never waits for a viewer.
 func (s *Server) Frame(camera int, f *camera.Frame) {
 	if s != nil && s.hub.hungry(camera) {
 		s.paint[camera].offer(f)

@@ -8,7 +8,8 @@ import (
 
 func FuzzWish(f *testing.F) {
 	for _, seed := range []string{
-		`{"pictures":true}`, `{"stream":"gate"}`, `{"stream":""}`, `{"drawn":true}`, `{"stream":"depth"}`, `{"camera":1}`, `{"camera":2}`, `{"camera":-1}`, `{}`, `[`, ``,
+		`{"pictures":true}`, `{"stream":"gate"}`, `{"stream":""}`, `{"drawn":true}`, `{"stream":"depth"}`,
+		`{"camera":1}`, `{"camera":2}`, `{"camera":-1}`, `{}`, `[`, ``,
 	} {
 		f.Add([]byte(seed))
 	}

@@ -62,7 +62,9 @@ func (r *robot) Map(camera int, stream Stream, buffer []float32) (Map, error) {
 	if stream == Semantic {
 		return Map{}, errors.New("nothing was seen yet")
 	}
-	return Map{Cols: 2, Rows: 1, Channels: 1, Family: "observe", Values: append(buffer[:0], 0.25, 0.75), Seq: uint64(camera)}, nil
+	return Map{
+		Cols: 2, Rows: 1, Channels: 1, Family: "observe", Values: append(buffer[:0], 0.25, 0.75), Seq: uint64(camera),
+	}, nil
 }
 
 func (r *robot) Ask(_ context.Context, ask payload.Ask) payload.Answer {

@@ -63,10 +63,11 @@ func TestShippedBundleIsRightMoreOftenWhenItAbstainsMore(t *testing.T) {
 		t.Errorf("abstained %.1f and %.1f %%, at first %.1f and %.1f %%", strict.LocateAbstained, strict.DistanceAbstained,
 			all.LocateAbstained, all.DistanceAbstained)
 	}
-	if a, b := *all.LocateAcc25, *strict.LocateAcc25; b < a+10 {
+	// A third of what is wrong must go: points are worth the more, the fewer are left to win.
+	if a, b := *all.LocateAcc25, *strict.LocateAcc25; 100-b > (100-a)*2/3 {
 		t.Errorf("places: %.1f %% right, %.1f %% when it abstains more", a, b)
 	}
-	if a, b := *all.DistanceMRA, *strict.DistanceMRA; b < a+10 {
+	if a, b := *all.DistanceMRA, *strict.DistanceMRA; 100-b > (100-a)*2/3 {
 		t.Errorf("distances: MRA %.1f %%, %.1f %% when it abstains more", a, b)
 	}
 }

@@ -70,13 +70,13 @@ func (e *executor) count() Answer {
 // countInterval returns the 95 % interval of a count.
 func (e *executor) countInterval(probabilities []float64) [2]float64 {
 	mean := 0.0
-	real := make([]float64, len(probabilities))
+	sure := make([]float64, len(probabilities))
 	for i, p := range probabilities {
 		mean += p
-		real[i] = p * (1 - e.opt.Wrong)
+		sure[i] = p * (1 - e.opt.Wrong)
 	}
 	high := poisson(poissonBinomial(probabilities), e.opt.Missed*mean)
-	return [2]float64{float64(quantile(poissonBinomial(real), 0.025)), float64(quantile(high, 0.975))}
+	return [2]float64{float64(quantile(poissonBinomial(sure), 0.025)), float64(quantile(high, 0.975))}
 }
 
 // exists is the probability that at least one thing matches; with all, that at least one matches of each. Where the

@@ -271,7 +271,8 @@ func (r *Recorder) told(err error) {
 }
 
 // errNoRecorder is why nothing can be recorded.
-var errNoRecorder = errors.New("there is no folder for recordings, or more than one camera: set record.dir, watch one camera")
+var errNoRecorder = errors.New(
+	"there is no folder for recordings, or more than one camera: set record.dir, and watch one camera")
 
 // Order starts or stops a recording on behalf of a person, and says what there is to say.
 func (r *Recorder) Order(start bool) (Status, error) {

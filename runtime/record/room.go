@@ -54,6 +54,6 @@ func (w *writer) makeRoom(now time.Time) {
 		return
 	}
 	err := fmt.Errorf("recording pauses: less than %d MiB are free on the disk of %s", w.r.cfg.MinFree>>20, w.r.cfg.Dir)
-	w.log.Warn(err.Error())
+	w.log.Warn("the recording pauses", "err", err)
 	w.r.told(errors.Join(err, w.close()))
 }

@@ -65,7 +65,8 @@ func TestNearlyFullDisk(t *testing.T) {
 		return err == nil && left >= cfg.MinFree && len(names(t, cfg.Dir)) < len(before)
 	})
 	others.Store(0)
-	linktest.Within(t, patience, "the pause", func() bool { return strings.Contains(r.Status().Failure, "recording pauses") })
+	paused := func() bool { return strings.Contains(r.Status().Failure, "recording pauses") }
+	linktest.Within(t, patience, "the pause", paused)
 	r.Put(ForgetKind, 0, nil)
 	linktest.Within(t, patience, "what is dropped", func() bool { return r.Status().Dropped > 0 })
 	others.Store(1 << 30)
