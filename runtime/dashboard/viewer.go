@@ -254,12 +254,12 @@ func (s *Server) live(w http.ResponseWriter, r *http.Request) {
 		return // the upgrader has answered
 	}
 	v := newViewer(conn, len(s.cfg.Eyes))
-	s.greet(v)
 	if !s.hub.join(v) {
 		_ = conn.Close()
 		return
 	}
 	defer s.hub.leave(v)
+	s.greet(v) // not before: an answer in between would be neither in the greeting nor sent
 	var reader sync.WaitGroup
 	reader.Go(v.read)
 	v.write()
