@@ -83,7 +83,7 @@ type daemon struct {
 	identity identity
 	notify   *systemd.Notifier
 	page     *dashboard.Server // nil when it is off
-	record   *record.Recorder  // nil when there is no folder for recordings
+	record   *record.Recorder  // nil without a folder for recordings, or with several cameras
 	journal  journal
 	tail     *dashboard.Tail
 	started  time.Time

@@ -55,7 +55,8 @@ func (s *Server) record(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "want record: true or false", http.StatusBadRequest)
 		return
 	case s.cfg.Recorder == nil:
-		http.Error(w, "there is no folder for recordings: set record.dir", http.StatusConflict)
+		const why = "nothing can be recorded: there is no folder (set record.dir), or more than one camera"
+		http.Error(w, why, http.StatusConflict)
 		return
 	}
 	status, err := s.cfg.Recorder.Order(*b.Record)

@@ -13,7 +13,7 @@ export class Recording {
   show(r) {
     this.now = r;
     this.button.disabled = !r.able;
-    this.button.title = r.able ? "" : "There is no folder for recordings: set record.dir.";
+    this.button.title = r.able ? "" : "Cannot record: no folder (set record.dir), or several cameras.";
     this.button.setAttribute("aria-pressed", r.recording);
     setText(this.button, r.recording ? "Stop recording" : "Record");
     setText(byId("recorded"), this.said(r));
